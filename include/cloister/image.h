@@ -34,6 +34,10 @@ struct cl_image {
 	char version[16];
 };
 
+/* Failures that a build with CONFIG_FAULT_INJECT can be told to make, see fail_stage. */
+#define CL_FAIL_COMMON 1 /* common initialisation, on the first CPU */
+#define CL_FAIL_CPU    2 /* initialisation of a CPU */
+
 struct cl_system {
 	uint64_t hv_phys;
 	uint64_t hv_size;
