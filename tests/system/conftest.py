@@ -37,7 +37,7 @@ def machine(request):
     With several sets of options the module's tests run once with each.
     """
     options = getattr(request, "param", {})
-    words = [f"{key}-{value}" for key, value in options.items() if key in ("kernel", "apic", "memory", "icount")]
+    words = [f"{key}-{value}" for key, value in options.items() if key in ("kernel", "apic", "memory", "icount", "image")]
     name = re.sub(r"[^\w.+-]+", "-", "-".join([request.module.__name__, *words]))
     with Machine(LOGS / name, **options) as running:
         yield running

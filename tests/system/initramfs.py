@@ -133,20 +133,23 @@ def _libraries(program):
     return {word: pathlib.Path(word).resolve() for word in words}
 
 
-def cloister(flavour, build=BUILD):
-    """What has been built of Cloister: program, module, hypervisor images, cell configs, inmates."""
+def cloister(flavour, image=""):
+    """What has been built of Cloister: program, module, hypervisor images, cell configs, inmates.
+
+    image  "fault-inject" for the hypervisor images that "make fault-inject" builds
+    """
     files = {}
-    hvctl = build / "tools" / "hvctl"
+    hvctl = BUILD / "tools" / "hvctl"
     if hvctl.exists():
         files["usr/sbin/hvctl"] = hvctl
         files.update(_libraries(hvctl))
-    module = build / "driver" / flavour / "cloister.ko"
+    module = BUILD / "driver" / flavour / "cloister.ko"
     if module.exists():
         files["lib/modules/cloister.ko"] = module
-    for image in sorted((build / "hypervisor").glob("cloister-*.bin")):
+    for image in sorted((BUILD / image / "hypervisor").glob("cloister-*.bin")):
         files[f"lib/firmware/cloister/{image.name}"] = image
-    for config in sorted((build / "configs").rglob("*.cell")):
+    for config in sorted((BUILD / "configs").rglob("*.cell")):
         files[f"cells/{config.name}"] = config
-    for inmate in sorted((build / "inmates").rglob("*.bin")):
+    for inmate in sorted((BUILD / "inmates").rglob("*.bin")):
         files[f"inmates/{inmate.name}"] = inmate
     return files

@@ -89,19 +89,20 @@ def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, extra=
     return command + ["-append", f"{parameters} {append}".strip()]
 
 
-def initrd(kernel, files=None):
+def initrd(kernel, files=None, image=""):
     """Compressed initramfs for a kernel: base, kernel modules, all that is built of Cloister, files."""
     archives = initramfs.base() + initramfs.kernel_modules(kernel)
-    return archives + initramfs.pack(initramfs.cloister(kernel) | (files or {}))
+    return archives + initramfs.pack(initramfs.cloister(kernel, image) | (files or {}))
 
 
 class Machine:
     """A running machine; see qemu_command() for the options.
 
     files    {path in the guest: bytes or pathlib.Path}, further content of the initramfs
+    image    "fault-inject" for a hypervisor image that fails on request
     """
 
-    def __init__(self, log_directory, kernel="6.1", files=None, **options):
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", **options):
         self.log_directory = pathlib.Path(log_directory).absolute()
         shutil.rmtree(self.log_directory, ignore_errors=True)
         self.log_directory.mkdir(parents=True)
@@ -118,7 +119,7 @@ class Machine:
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="cloister-"))
         self._commands = open(self.log_directory / "commands.log", "w", encoding="utf-8")
         try:
-            self._start(initrd(kernel, files), qemu_command(kernel, **options))
+            self._start(initrd(kernel, files, image), qemu_command(kernel, **options))
         except BaseException:
             self.close()
             raise
