@@ -37,6 +37,8 @@ BOOT_TIMEOUT = 120
 # The guest's tty keeps at most 4095 unread bytes.
 REQUEST_MAX = 3000
 TAIL_LINES = 40
+# Where the hypervisor is linked, and more than it can need.
+HYPERVISOR_TEXT = "fffffc0000000000-fffffc0001000000"
 
 Result = collections.namedtuple("Result", "status output")
 
@@ -100,9 +102,11 @@ class Machine:
 
     files    {path in the guest: bytes or pathlib.Path}, further content of the initramfs
     image    "fault-inject" for a hypervisor image that fails on request
+    count    True: count the instructions executed in the hypervisor, see mark(); or a range of addresses
+             "START-END" in hexadecimal to count in
     """
 
-    def __init__(self, log_directory, kernel="6.1", files=None, image="", **options):
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", count=False, extra=(), **options):
         self.log_directory = pathlib.Path(log_directory).absolute()
         shutil.rmtree(self.log_directory, ignore_errors=True)
         self.log_directory.mkdir(parents=True)
@@ -118,8 +122,15 @@ class Machine:
         # Sockets have short names: the log directory's may be too long.
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="cloister-"))
         self._commands = open(self.log_directory / "commands.log", "w", encoding="utf-8")
+        files = dict(files or {})
+        if count:
+            text = HYPERVISOR_TEXT if count is True else count
+            plugin = initramfs.BUILD / "icount" / "hvcount.so"
+            self._counts = self.log_directory / "hvcount.json"
+            extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
+            files["usr/bin/mark"] = initramfs.BUILD / "icount" / "mark"
         try:
-            self._start(initrd(kernel, files, image), qemu_command(kernel, **options))
+            self._start(initrd(kernel, files, image), qemu_command(kernel, extra=extra, **options))
         except BaseException:
             self.close()
             raise
@@ -271,6 +282,17 @@ class Machine:
     def pull(self, path, timeout=30):
         """Returns a guest file's content as bytes."""
         return base64.b64decode(self.check(f"base64 {shlex.quote(path)}", timeout))
+
+    def counts(self):
+        """Snapshots of the counters so far, for a machine with count: one for each time the guest ran
+        /usr/bin/mark or executed xchg %bx,%bx. Each is a dictionary with the lists "instructions" and
+        "entries" (into the hypervisor), by CPU."""
+        return [json.loads(line) for line in self._counts.read_text("utf-8").splitlines()]
+
+    def mark(self):
+        """Takes a snapshot of the counters now and returns it."""
+        self.check("mark")
+        return self.counts()[-1]
 
     def console(self):
         """What kernel and hypervisor have written so far."""
