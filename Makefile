@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Top of the build: "make help" lists what there is. Everything goes to build/; each directory's
+# Makefile gets BUILD, the absolute path of it, and puts its results below $(BUILD)/<directory>.
+
+VERSION := 0.1.0
+
+BUILD := $(CURDIR)/build
+PREFIX := /usr/local
+DESTDIR :=
+
+# Test kernels, by the names of scripts/fetch-kernel.
+KERNELS := 6.1 6.12
+
+# Kernel that "make modules" builds for, and the name of the directory that gets the result.
+FLAVOUR := native
+ifeq ($(FLAVOUR),native)
+KDIR := /lib/modules/$(shell uname -r)/build
+else
+KDIR := $(BUILD)/kernels/$(FLAVOUR)/kdir
+endif
+
+# Further arguments for pytest, as T="-k x2apic -x" or T=tests/system/test_machine.py
+T :=
+
+# Debian's Python has the packages that scripts/setup installs; another one in PATH has not.
+PYTHON := /usr/bin/python3
+KCONFIG := KCONFIG_CONFIG=$(BUILD)/.config $(PYTHON) -m
+
+# Kconfig symbols that differ from the configuration, as SET="FAULT_INJECT=y"
+SET :=
+
+export VERSION
+
+SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/Makefile inmates/Makefile configs/Makefile))
+AUTOCONF := $(BUILD)/include/generated/cloister_autoconf.h
+
+all: $(SUBDIRS)
+
+$(SUBDIRS): $(AUTOCONF)
+	@$(MAKE) --no-print-directory -C $@ BUILD=$(BUILD)
+
+# Changes the file only if its content changes: SET may be different each time.
+$(AUTOCONF): FORCE
+	@scripts/config-header $@ Kconfig.defaults $(wildcard $(BUILD)/.config) $(SET)
+
+# The image that system tests of failing starts use, in build/fault-inject/hypervisor.
+fault-inject:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault-inject SET="FAULT_INJECT=y" $(filter hypervisor,$(SUBDIRS))
+
+menuconfig: need-kconfiglib
+	@mkdir -p $(BUILD)
+	@$(KCONFIG) menuconfig
+
+defconfig:
+	@mkdir -p $(BUILD)
+	cp Kconfig.defaults $(BUILD)/.config
+
+Kconfig.defaults: Kconfig | need-kconfiglib
+	@KCONFIG_CONFIG=$@ $(PYTHON) -m alldefconfig
+
+need-kconfiglib:
+	@$(PYTHON) -c 'import kconfiglib' 2>/dev/null || \
+		{ echo "kconfiglib is missing: run 'make setup', or install python3-kconfiglib"; exit 1; }
+
+# The module is built in a tree of links to the sources, laid out as the one that DKMS gets.
+DRIVER := $(BUILD)/driver/$(FLAVOUR)
+
+modules:
+	@test -d "$(KDIR)" || { echo "no kernel headers in $(KDIR): install them, or set KDIR"; exit 1; }
+	@mkdir -p $(DRIVER)
+	@find $(DRIVER) -xtype l -delete
+	@cp -rsf $(CURDIR)/driver/. $(DRIVER)
+	@ln -sfn $(CURDIR)/include $(DRIVER)/include
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(DRIVER) modules
+
+test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
+
+test-module-%:
+	@$(MAKE) --no-print-directory modules FLAVOUR=$*
+
+setup:
+	@scripts/setup
+
+kernels: setup
+	@scripts/fetch-kernel $(KERNELS)
+
+# In steps: nothing can be built before the setup.
+built: kernels
+	@$(MAKE) --no-print-directory all fault-inject test-modules
+
+test: built
+	@scripts/run-tests $(UNIT) system -- $(T)
+
+unit: setup
+	@scripts/run-tests $(UNIT)
+
+system: built
+	@scripts/run-tests system -- $(T)
+
+UNIT := $(if $(wildcard tests/unit/Makefile),unit)
+
+# Sources of our own, for the checks.
+SOURCES = $(shell git ls-files '*.c' '*.h')
+
+format-check:
+	@clang-format --version
+	@clang-format --dry-run --Werror $(SOURCES)
+
+lint: lint-cppcheck $(addprefix lint-sparse-,$(filter hypervisor tools,$(SUBDIRS)))
+	@KCONFIG_CONFIG=$(BUILD)/defaults.check $(PYTHON) -m alldefconfig >/dev/null
+	@cmp $(BUILD)/defaults.check Kconfig.defaults
+
+lint-cppcheck: $(AUTOCONF)
+	@cppcheck --version
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
+		--suppress=missingIncludeSystem -I include -I $(BUILD)/include $(filter %.c,$(SOURCES))
+
+# cgcc runs sparse, then the compiler.
+lint-sparse-%: $(AUTOCONF)
+	@sparse --version
+	@rm -rf $(BUILD)/sparse/$*
+	@mkdir -p $(BUILD)/sparse
+	@ln -sfn ../include $(BUILD)/sparse/include
+	@$(MAKE) --no-print-directory -C $* BUILD=$(BUILD)/sparse CC=cgcc
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+DKMS = $(DESTDIR)$(PREFIX)/src/cloister-$(VERSION)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/tools/hvctl $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
+	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
+	install -d $(DKMS)
+	cp -r driver/. include $(DKMS)
+	sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
+	install -d $(SHARE)/cloister
+	cp -r configs inmates $(SHARE)/cloister
+
+clean:
+	@for entry in $(BUILD)/* $(BUILD)/.config; do \
+		case $$entry in $(BUILD)/kernels | $(BUILD)/apt) ;; *) rm -rf "$$entry" ;; esac; \
+	done
+
+distclean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "Building, without network:"
+	@echo "  all            hypervisor, tools, inmates and cell configs (default)"
+	@echo "  modules        driver for the running kernel; KDIR=<kernel build directory> for another,"
+	@echo "                 FLAVOUR=$(firstword $(KERNELS)) for a test kernel; result in build/driver/<FLAVOUR>"
+	@echo "  menuconfig     change the configuration, in build/.config"
+	@echo "  defconfig      set the configuration back to Kconfig.defaults"
+	@echo "  install        to DESTDIR and PREFIX ($(PREFIX))"
+	@echo "  clean          remove all results; keeps downloaded kernels"
+	@echo "  distclean      remove build/"
+	@echo "Testing; these install packages and download kernels where missing:"
+	@echo "  setup          only install the packages"
+	@echo "  kernels        only download the kernels ($(KERNELS))"
+	@echo "  test           unit and system tests; T='...' further arguments for pytest"
+	@echo "  unit, system   one of them"
+	@echo "Checks of the sources:"
+	@echo "  lint           cppcheck, sparse, Kconfig.defaults"
+	@echo "  format-check   clang-format"
+	@echo "See also: scripts/run-machine --help"
+
+FORCE:
+
+.PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules setup \
+	kernels built test unit system format-check lint lint-cppcheck install clean distclean help FORCE

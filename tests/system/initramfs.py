@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Initial RAM file systems for test machines.
+
+An archive is a dictionary {path in the guest: content}. Content is bytes, a pathlib.Path of a file to
+copy, Link(target) or None for a directory. Parent directories come by themselves.
+"""
+
+import gzip
+import hashlib
+import os
+import pathlib
+import stat
+import subprocess
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+BUSYBOX = pathlib.Path("/bin/busybox")
+
+# Modules of the kernel's package that tests may load with modprobe, dependencies included.
+MODULES = ("msr", "cpuid", "kvm_amd", "uio_pci_generic", "virtio_net", "virtio_blk", "nvme")
+
+
+class Link(str):
+    """Target of a symbolic link."""
+
+
+class MissingFile(Exception):
+    """A file that has to be built or fetched first."""
+
+
+def _entry(number, path, mode, data=b""):
+    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(path) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + path.encode() + b"\0"
+    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+
+def pack(files):
+    """Returns a compressed cpio archive ("newc") of files; several can be concatenated."""
+    tree = {}
+    for path, content in files.items():
+        path = path.strip("/")
+        for parent in reversed(pathlib.PurePosixPath(path).parents[:-1]):
+            tree.setdefault(str(parent), None)
+        tree[path] = content
+
+    out = []
+    for number, (path, content) in enumerate(tree.items(), 1):
+        if content is None:
+            out.append(_entry(number, path, stat.S_IFDIR | 0o755))
+        elif isinstance(content, Link):
+            out.append(_entry(number, path, stat.S_IFLNK | 0o777, content.encode()))
+        elif isinstance(content, bytes):
+            out.append(_entry(number, path, stat.S_IFREG | 0o755, content))
+        else:
+            mode = 0o755 if os.access(content, os.X_OK) else 0o644
+            out.append(_entry(number, path, stat.S_IFREG | mode, content.read_bytes()))
+    out.append(_entry(0, "TRAILER!!!", 0))
+    return gzip.compress(b"".join(out), compresslevel=1, mtime=0)
+
+
+def _cached(name, files):
+    """pack(files), kept in build/initramfs until one of the files changes."""
+    key = hashlib.sha256()
+    for path, content in files.items():
+        if isinstance(content, pathlib.Path):
+            status = content.stat()
+            content = f"{content} {status.st_mode} {status.st_mtime_ns} {status.st_size}"
+        key.update(f"{path} {content!r}\n".encode())
+    directory = BUILD / "initramfs"
+    archive = directory / f"{name}-{key.hexdigest()[:16]}.cpio.gz"
+    if not archive.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        for old in directory.glob(f"{name}-*"):
+            old.unlink(missing_ok=True)
+        # Two pytest runs may do this at once.
+        temporary = directory / f".{os.getpid()}"
+        temporary.write_bytes(pack(files))
+        temporary.rename(archive)
+    return archive.read_bytes()
+
+
+def base():
+    """busybox and the guest's own scripts."""
+    if not BUSYBOX.exists():
+        raise MissingFile("no /bin/busybox: run scripts/setup")
+    files = {name: None for name in ("proc", "sys", "dev", "tmp", "root", "etc", "sbin", "usr/sbin", "usr/bin")}
+    files["bin/busybox"] = BUSYBOX
+    applets = subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True)
+    for applet in applets.stdout.split():
+        if applet != "busybox":
+            files[f"bin/{applet}"] = Link("busybox")
+    files["etc/passwd"] = b"root::0:0:root:/root:/bin/sh\n"
+    files["etc/profile"] = b"PS1='\\w # '\n"
+    files["init"] = GUEST / "init"
+    files["agent"] = GUEST / "agent"
+    return _cached("base", files)
+
+
+def kernel_directory(flavour):
+    directory = BUILD / "kernels" / flavour
+    if not (directory / "complete").exists():
+        raise MissingFile(f"no kernel in {directory}: run scripts/fetch-kernel {flavour}")
+    return directory
+
+
+def kernel_modules(flavour):
+    """MODULES of a kernel with what they depend on, where modprobe finds them."""
+    directory = kernel_directory(flavour)
+    tree = directory / "modules"
+    release = (directory / "release").read_text().strip()
+    depends = {}
+    for line in (tree / "modules.dep").read_text().splitlines():
+        module, _, needs = line.partition(":")
+        depends[module] = needs.split()
+    by_name = {pathlib.PurePath(module).stem.replace("-", "_"): module for module in depends}
+
+    files = {}
+    for name in MODULES:
+        # A kernel that has it built in needs no file.
+        if name in by_name:
+            for module in (by_name[name], *depends[by_name[name]]):
+                files[f"lib/modules/{release}/{module}"] = tree / module
+    for index in ("modules.dep", "modules.alias", "modules.builtin"):
+        files[f"lib/modules/{release}/{index}"] = tree / index
+    return _cached(f"modules-{flavour}", files)
+
+
+def _libraries(program):
+    """Shared libraries a program needs, for those that are not linked statically."""
+    listing = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    words = [word for word in listing.stdout.split() if word.startswith("/")]
+    return {word: pathlib.Path(word).resolve() for word in words}
+
+
+def cloister(flavour, image=""):
+    """What has been built of Cloister: program, module, hypervisor images, cell configs, inmates.
+
+    image  "fault-inject" for the hypervisor images that "make fault-inject" builds
+    """
+    files = {}
+    hvctl = BUILD / "tools" / "hvctl"
+    if hvctl.exists():
+        files["usr/sbin/hvctl"] = hvctl
+        files.update(_libraries(hvctl))
+    module = BUILD / "driver" / flavour / "cloister.ko"
+    if module.exists():
+        files["lib/modules/cloister.ko"] = module
+    for image in sorted((BUILD / image / "hypervisor").glob("cloister-*.bin")):
+        files[f"lib/firmware/cloister/{image.name}"] = image
+    for config in sorted((BUILD / "configs").rglob("*.cell")):
+        files[f"cells/{config.name}"] = config
+    for inmate in sorted((BUILD / "inmates").rglob("*.bin")):
+        files[f"inmates/{inmate.name}"] = inmate
+    return files

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Test machines: QEMU, a Debian kernel, an initramfs and a line for commands.
+
+    with Machine("build/test-logs/example", kernel="6.1", apic="x2apic") as m:
+        status, output = m.run("insmod /lib/modules/cloister.ko")
+        m.check("hvctl enable /cells/root.cell")        # raises unless the status is 0
+
+Where things are in the guest: /usr/sbin/hvctl, /lib/modules/cloister.ko, /lib/firmware/cloister/*.bin,
+/cells/*.cell, /inmates/*.bin. Serial lines and their logs in the log directory:
+
+    ttyS0  0x3f8  console.log   kernel and hypervisor
+    ttyS1  0x2f8                commands (guest/agent); what was run stands in commands.log
+    ttyS2  0x3e8  inmate.log    nobody: for inmates
+
+Every wait has a timeout. A QEMU that ends by itself (panic, triple fault) ends all waits at once.
+"""
+
+import base64
+import collections
+import json
+import os
+import pathlib
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import initramfs
+
+QEMU = "qemu-system-x86_64"
+BOOT_TIMEOUT = 120
+# The guest's tty keeps at most 4095 unread bytes.
+REQUEST_MAX = 3000
+TAIL_LINES = 40
+# Where the hypervisor is linked, and more than it can need.
+HYPERVISOR_TEXT = "fffffc0000000000-fffffc0001000000"
+
+Result = collections.namedtuple("Result", "status output")
+
+
+class MachineError(Exception):
+    """A machine that did not do what it was asked; the text ends with the console log's tail."""
+
+
+class MachineTimeout(MachineError):
+    pass
+
+
+class MachineDied(MachineError):
+    pass
+
+
+class CommandFailed(MachineError):
+    pass
+
+
+def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, extra=(), append=""):
+    """The part of QEMU's command line that is the same for tests and people: no serial lines, no
+    initramfs.
+
+    kernel  "6.1" or "6.12"
+    apic    "xapic": no IOMMU, CPUs without x2APIC; "x2apic": interrupt remapping by an Intel IOMMU,
+            without which Linux does not switch to x2APIC (QEMU's AMD IOMMU loses IOAPIC interrupts)
+    memory  as for QEMU's -m
+    icount  one instruction = 1 ns = 1 TSC tick, repeatable; single-threaded
+    extra   further arguments of QEMU
+    append  further kernel parameters
+    """
+    directory = initramfs.kernel_directory(kernel)
+    parameters = "console=ttyS0 quiet mitigations=off panic=-1"
+    if apic == "x2apic":
+        cpu = "+x2apic"
+        apic_arguments = ["-device", "intel-iommu,intremap=on,eim=on"]
+        parameters += " intel_iommu=off"
+    elif apic == "xapic":
+        cpu = "-x2apic"
+        apic_arguments = []
+    else:
+        raise ValueError(f"apic is 'xapic' or 'x2apic', not {apic!r}")
+    # The IOMMU must come before the devices behind it.
+    command = [QEMU, "-M", "q35", "-accel", "tcg", "-cpu", f"EPYC-v4,+svm,{cpu}", *apic_arguments]
+    command += ["-smp", str(cpus), "-m", memory, "-nodefaults", "-display", "none", "-no-reboot"]
+    if icount:
+        command += ["-icount", "shift=0,sleep=off"]
+    command += ["-kernel", str(directory / "vmlinuz"), *extra]
+    return command + ["-append", f"{parameters} {append}".strip()]
+
+
+def initrd(kernel, files=None, image=""):
+    """Compressed initramfs for a kernel: base, kernel modules, all that is built of Cloister, files."""
+    archives = initramfs.base() + initramfs.kernel_modules(kernel)
+    return archives + initramfs.pack(initramfs.cloister(kernel, image) | (files or {}))
+
+
+class Machine:
+    """A running machine; see qemu_command() for the options.
+
+    files    {path in the guest: bytes or pathlib.Path}, further content of the initramfs
+    image    "fault-inject" for a hypervisor image that fails on request
+    count    True: count the instructions executed in the hypervisor, see mark(); or a range of addresses
+             "START-END" in hexadecimal to count in
+    """
+
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", count=False, extra=(), **options):
+        self.log_directory = pathlib.Path(log_directory).absolute()
+        shutil.rmtree(self.log_directory, ignore_errors=True)
+        self.log_directory.mkdir(parents=True)
+        self.console_log = self.log_directory / "console.log"
+        self.inmate_log = self.log_directory / "inmate.log"
+        self.kernel = kernel
+        self._process = None
+        self._serial = None
+        self._qmp = None
+        self._buffer = b""
+        self._last_id = 0
+        self._stuck = None
+        # Sockets have short names: the log directory's may be too long.
+        self._directory = pathlib.Path(tempfile.mkdtemp(prefix="cloister-"))
+        self._commands = open(self.log_directory / "commands.log", "w", encoding="utf-8")
+        files = dict(files or {})
+        if count:
+            text = HYPERVISOR_TEXT if count is True else count
+            plugin = initramfs.BUILD / "icount" / "hvcount.so"
+            self._counts = self.log_directory / "hvcount.json"
+            extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
+            files["usr/bin/mark"] = initramfs.BUILD / "icount" / "mark"
+        try:
+            self._start(initrd(kernel, files, image), qemu_command(kernel, extra=extra, **options))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _start(self, ramdisk, command):
+        archive = self._directory / "initrd"
+        archive.write_bytes(ramdisk)
+        listeners = {}
+        for name in ("serial", "qmp"):
+            listeners[name] = socket.socket(socket.AF_UNIX)
+            listeners[name].bind(str(self._directory / name))
+            listeners[name].listen(1)
+            listeners[name].settimeout(30)
+        command = [
+            *command,
+            "-initrd", str(archive),
+            "-serial", f"file:{self.console_log}",
+            "-serial", f"unix:{self._directory}/serial",
+            "-serial", f"file:{self.inmate_log}",
+            "-qmp", f"unix:{self._directory}/qmp",
+        ]
+        (self.log_directory / "qemu-command").write_text(shlex.join(command) + "\n", encoding="utf-8")
+        with open(self.log_directory / "qemu.log", "wb") as log:
+            # QEMU dies with us, however we end.
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+        self._serial = self._accept(listeners["serial"])
+        self._serial.setblocking(False)
+        qmp = self._accept(listeners["qmp"])
+        qmp.settimeout(30)
+        self._qmp = qmp.makefile("rw", encoding="utf-8")
+        self._qmp.readline()
+        self.qmp("qmp_capabilities")
+        self._read_until(rb"\x01<ready>", time.monotonic() + BOOT_TIMEOUT, "boot to the shell")
+
+    def _accept(self, listener):
+        with listener:
+            deadline = time.monotonic() + 30
+            while not select.select([listener], [], [], 0.1)[0]:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise MachineDied(self._report("QEMU did not start"))
+            return listener.accept()[0]
+
+    def _report(self, message):
+        lines = [f"{message}; logs are in {self.log_directory}"]
+        for name in ("qemu.log", "console.log", "inmate.log"):
+            try:
+                text = (self.log_directory / name).read_text("utf-8", "replace")
+            except FileNotFoundError:
+                continue
+            # The CPU model has features that QEMU warns about for every CPU.
+            text = [line for line in text.splitlines() if "TCG doesn't support" not in line]
+            if text:
+                lines += [f"---- end of {name}", *text[-TAIL_LINES:]]
+        return "\n".join(lines)
+
+    def tail(self):
+        """The ends of all logs, for messages."""
+        return self._report("state of the machine")
+
+    def alive(self):
+        return self._process.poll() is None
+
+    def _died(self, doing):
+        try:
+            status = self._process.wait(5)
+            how = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        except subprocess.TimeoutExpired:
+            how = "serial line closed"
+        return MachineDied(self._report(f"QEMU ended ({how}) during: {doing}"))
+
+    def _read_until(self, pattern, deadline, doing):
+        """Reads the command line until pattern (bytes) matches; returns the match and drops
+        everything up to its end."""
+        expression = re.compile(pattern, re.DOTALL)
+        while True:
+            match = expression.search(self._buffer)
+            if match:
+                self._buffer = self._buffer[match.end():]
+                return match
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._serial], [], [], left)[0]:
+                self._stuck = doing
+                so_far = self._buffer[-2000:].decode("utf-8", "replace")
+                text = self._report(f"timeout during: {doing}")
+                raise MachineTimeout(f"{text}\n---- output of the command so far\n{so_far}")
+            try:
+                data = self._serial.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                raise self._died(doing)
+            self._buffer += data
+
+    def run(self, command, timeout=30):
+        """Runs a shell script in the guest and returns Result(status, output), stderr included.
+
+        A program left in the background must not write to the script's output. After a timeout the
+        machine takes no further commands.
+        """
+        if self._stuck:
+            raise MachineError(f"not run: {command}\nbecause of the earlier timeout during: {self._stuck}")
+        script = command.rstrip("\n")
+        if len(script.encode()) > REQUEST_MAX:
+            self.push("/tmp/.script", script.encode())
+            script = ". /tmp/.script"
+        self._last_id += 1
+        request = f"{self._last_id} {script.count(chr(10)) + 1}\n{script}\n"
+        self._commands.write(f"# {self._last_id} at {time.strftime('%H:%M:%S')}\n{script}\n")
+        self._commands.flush()
+        started = time.monotonic()
+        deadline = started + timeout
+        try:
+            self._serial.sendall(request.encode())
+        except ConnectionError:
+            raise self._died(command) from None
+        self._read_until(b"\x01<b %d>" % self._last_id, deadline, command)
+        match = self._read_until(b"^(.*?)\x01<e %d ([0-9]+)>" % self._last_id, deadline, command)
+        result = Result(int(match[2]), match[1].decode("utf-8", "replace"))
+        self._commands.write(f"{result.output}# status {result.status}, {time.monotonic() - started:.2f} s\n\n")
+        self._commands.flush()
+        return result
+
+    def check(self, command, timeout=30):
+        """run() for commands that must succeed; returns the output."""
+        status, output = self.run(command, timeout)
+        if status != 0:
+            raise CommandFailed(self._report(f"status {status} of: {command}\n{output}\n"))
+        return output
+
+    def push(self, path, content, timeout=30):
+        """Writes bytes or a pathlib.Path's content to a file in the guest; slow, for small files."""
+        if isinstance(content, pathlib.Path):
+            content = content.read_bytes()
+        self.check(f": >{shlex.quote(path)}")
+        step = REQUEST_MAX * 3 // 4 - 300
+        for start in range(0, len(content), step):
+            text = base64.b64encode(content[start:start + step]).decode()
+            self.check(f"echo {text} | base64 -d >>{shlex.quote(path)}", timeout)
+
+    def pull(self, path, timeout=30):
+        """Returns a guest file's content as bytes."""
+        return base64.b64decode(self.check(f"base64 {shlex.quote(path)}", timeout))
+
+    def counts(self):
+        """Snapshots of the counters so far, for a machine with count: one for each time the guest ran
+        /usr/bin/mark or executed xchg %bx,%bx. Each is a dictionary with the lists "instructions" and
+        "entries" (into the hypervisor), by CPU."""
+        return [json.loads(line) for line in self._counts.read_text("utf-8").splitlines()]
+
+    def mark(self):
+        """Takes a snapshot of the counters now and returns it."""
+        self.check("mark")
+        return self.counts()[-1]
+
+    def console(self):
+        """What kernel and hypervisor have written so far."""
+        return self.console_log.read_text("utf-8", "replace")
+
+    def inmates(self):
+        """What inmates have written to ttyS2 so far."""
+        return self.inmate_log.read_text("utf-8", "replace")
+
+    def wait_console(self, pattern, timeout=30):
+        """Waits until the console log matches a regular expression; returns the match."""
+        return self._wait_log(self.console, pattern, timeout)
+
+    def wait_inmates(self, pattern, timeout=30):
+        """Waits until the inmates' log matches a regular expression; returns the match."""
+        return self._wait_log(self.inmates, pattern, timeout)
+
+    def _wait_log(self, read, pattern, timeout):
+        deadline = time.monotonic() + timeout
+        expression = re.compile(pattern, re.MULTILINE)
+        while True:
+            # Looked at before the text: what a dying machine wrote last is still seen.
+            alive = self.alive()
+            match = expression.search(read())
+            if match:
+                return match
+            if not alive:
+                raise self._died(f"waiting for {pattern!r}")
+            if time.monotonic() > deadline:
+                raise MachineTimeout(self._report(f"timeout waiting for {pattern!r}"))
+            time.sleep(0.05)
+
+    def qmp(self, command, **arguments):
+        """Sends a QEMU machine protocol command, for example qmp("inject-nmi"); returns its result."""
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._qmp.flush()
+        while True:
+            line = self._qmp.readline()
+            if not line:
+                raise self._died(f"QMP {command}")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise MachineError(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def monitor(self, command):
+        """Runs a command of QEMU's human monitor, for example "info registers -a"."""
+        return self.qmp("human-monitor-command", **{"command-line": command})
+
+    def wait_exit(self, timeout=30):
+        """Waits until QEMU ends, for machines that are meant to; returns its exit status."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise MachineTimeout(self._report("timeout waiting for QEMU's end")) from None
+
+    def close(self):
+        """Ends QEMU. Plugins still write their reports."""
+        if self._process and self.alive():
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for stream in (self._serial, self._qmp, self._commands):
+            if stream:
+                stream.close()
+        shutil.rmtree(self._directory, ignore_errors=True)

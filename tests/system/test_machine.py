@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The test machines themselves: what every other system test takes for granted."""
+
+import pytest
+
+from conftest import machine_id
+from machine import MachineDied, MachineTimeout
+
+MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") for apic in ("xapic", "x2apic")]
+
+each_machine = pytest.mark.parametrize("machine", MACHINES, indirect=True, ids=machine_id)
+
+
+@each_machine
+def test_kernel_and_cpus(machine):
+    assert machine.check("uname -r").startswith(machine.kernel + ".")
+    assert machine.check("nproc") == "4\n"
+    flags = [line.split() for line in machine.check("grep ^flags /proc/cpuinfo").splitlines()]
+    assert len(flags) == 4
+    assert all({"svm", "npt"} <= set(cpu) for cpu in flags)
+
+
+@each_machine
+def test_apic_mode(machine):
+    x2apic = machine.run("dmesg | grep 'x2apic enabled'").status == 0
+    remapping = machine.run("dmesg | grep 'Enabled IRQ remapping in x2apic mode'").status == 0
+    wanted = "IR-IO-APIC" if x2apic else "IO-APIC"
+    assert x2apic == remapping == ("x2apic" in machine.log_directory.name)
+    assert wanted in machine.check("cat /proc/interrupts").split()
+
+
+@each_machine
+def test_modules_and_file_systems(machine):
+    machine.check("modprobe msr && modprobe kvm_amd && rmmod kvm_amd")
+    for directory in ("/proc", "/sys", "/dev", "/sys/kernel/debug", "/tmp"):
+        machine.check(f"grep -q ' {directory} ' /proc/mounts")
+
+
+def test_command_line(boot):
+    m = boot("command-line", cpus=1)
+    assert m.run("echo out; echo err >&2; exit 3") == (3, "out\nerr\n")
+    assert m.run("printf 'no newline'") == (0, "no newline")
+    assert m.run("a=1\nif [ $a = 1 ]; then\n  echo '  two  words \\n'\nfi") == (0, "  two  words \\n\n")
+    assert m.check("echo " + "x" * 5000 + " | wc -c") == "5001\n"
+    content = bytes(range(256)) * 20
+    m.push("/tmp/with space", content)
+    assert m.pull("/tmp/with space") == content
+    m.check("echo ping >/dev/kmsg; echo pong >/dev/ttyS2")
+    m.wait_console("ping$", 5)
+    m.wait_inmates("^pong", 5)
+    with pytest.raises(MachineTimeout, match="timeout during: echo begin; sleep 60(.|\n)*begin$"):
+        m.run("echo begin; sleep 60", timeout=2)
+
+
+def test_panic_ends_waiting(boot):
+    m = boot("panic", cpus=1)
+    with pytest.raises(MachineDied, match="Kernel panic"):
+        m.run("echo c >/proc/sysrq-trigger", timeout=60)
