@@ -307,6 +307,7 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 		if (is_ram(&region))
 			cell->info->memory += region.size;
 	}
+	cell->config_pages = config_pages; /* from here on free_cell() frees it too */
 	return cell;
 
 no_memory:
@@ -340,7 +341,6 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 		page_free(config, config_pages);
 		return info.head.finding.error;
 	}
-	cell->config_pages = config_pages;
 
 	/* Root keeps loadable memory until the start; the rest leaves it now. */
 	for_each_region(config, i, region) {
@@ -378,7 +378,6 @@ give_back:
 	for_each_region(config, i, region)
 		if (taken_from_root(&region))
 			(void)give_to_root(&region);
-	cell->config_pages = config_pages;
 	free_cell(cell);
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "config", "name", 0, 0,

@@ -13,6 +13,7 @@
 
 struct cell;
 struct cpu;
+struct arch_start;
 
 /* Number of this CPU (Linux' number). */
 unsigned int arch_cpu_id(void);

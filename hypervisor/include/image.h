@@ -2,6 +2,7 @@
 #ifndef HV_IMAGE_H
 #define HV_IMAGE_H
 
+#include <hv.h>
 #include <cloister/image.h>
 
 extern const struct cl_image image_header;

@@ -61,8 +61,8 @@ static struct {
 
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
-_Static_assert(offsetof(struct local, cpu) == LOCAL_OFFSET_CPU, "layout.h");
-_Static_assert(offsetof(struct local, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
+_Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
+_Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
 
 static unsigned int table_index(uint64_t virt, unsigned int level)
 {
@@ -146,7 +146,7 @@ static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, ui
  */
 uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area)
 {
-	struct local *private = (struct local *)(area + AREA_PRIVATE * PAGE_SIZE);
+	struct local_data *private = (struct local_data *)(area + AREA_PRIVATE * PAGE_SIZE);
 	uint64_t *top = (uint64_t *)(area + AREA_TOP * PAGE_SIZE);
 	uint64_t *pml4 = top;
 	uint64_t *pdpt = (uint64_t *)(area + AREA_PDPT * PAGE_SIZE);

@@ -23,7 +23,7 @@ struct linux_state {
 };
 
 /* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
-struct local {
+struct local_data {
 	struct cpu *cpu; /* offset 0: the NMI handler in entry.S reads it */
 	uint64_t vmcb_phys; /* offset 8: entry.S */
 	uint64_t hsave_phys;
@@ -34,7 +34,7 @@ struct local {
 	unsigned int next_window;
 };
 
-#define local ((struct local *)LOCAL_PRIVATE)
+#define local ((struct local_data *)LOCAL_PRIVATE)
 
 extern bool x2apic_mode;
 extern uint8_t phys_bits;

@@ -10,7 +10,7 @@
 #include <layout.h>
 #include <vmcb.h>
 
-#define vmcb ((struct vmcb *)LOCAL_VMCB)
+#define vmcb ((struct svm_vmcb *)LOCAL_VMCB)
 
 static inline uint64_t guest_cr0(void)
 {

@@ -11,7 +11,7 @@ struct vmcb_segment {
 	uint64_t base;
 };
 
-struct vmcb {
+struct svm_vmcb {
 	/* 0x000: control area */
 	uint16_t intercept_cr_read, intercept_cr_write;
 	uint16_t intercept_dr_read, intercept_dr_write;
@@ -61,13 +61,13 @@ struct vmcb {
 	uint8_t reserved670[0x1000 - 0x670];
 } __attribute__((packed, aligned(4096)));
 
-_Static_assert(offsetof(struct vmcb, exit_code) == 0x70, "APM B-1");
-_Static_assert(offsetof(struct vmcb, event_inj) == 0xa8, "APM B-1");
-_Static_assert(offsetof(struct vmcb, next_rip) == 0xc8, "APM B-1");
-_Static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "APM B-2");
-_Static_assert(offsetof(struct vmcb, rflags) == 0x570, "APM B-2");
-_Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "APM B-2");
-_Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "APM B-2");
+_Static_assert(offsetof(struct svm_vmcb, exit_code) == 0x70, "APM B-1");
+_Static_assert(offsetof(struct svm_vmcb, event_inj) == 0xa8, "APM B-1");
+_Static_assert(offsetof(struct svm_vmcb, next_rip) == 0xc8, "APM B-1");
+_Static_assert(offsetof(struct svm_vmcb, cpl) == 0x4cb, "APM B-2");
+_Static_assert(offsetof(struct svm_vmcb, rflags) == 0x570, "APM B-2");
+_Static_assert(offsetof(struct svm_vmcb, rax) == 0x5f8, "APM B-2");
+_Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 
 #define INTERCEPT1_NMI	    BIT(1)
 #define INTERCEPT1_INIT	    BIT(3)
