@@ -72,6 +72,7 @@ modules:
 	@find $(DRIVER) -xtype l -delete
 	@cp -rsf $(CURDIR)/driver/. $(DRIVER)
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
+	@ln -sfn $(CURDIR)/hypervisor/check.c $(DRIVER)/check.c
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(DRIVER) modules
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
@@ -133,7 +134,7 @@ install: all
 	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
 	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
 	install -d $(DKMS)
-	cp -r driver/. include $(DKMS)
+	cp -r driver/. include hypervisor/check.c $(DKMS)
 	sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
 	install -d $(SHARE)/cloister
 	cp -r configs inmates $(SHARE)/cloister

@@ -9,8 +9,6 @@
  * A rule is a text that follows "FIELD is FOUND, expected"; an '@' in it stands for the number in
  * finding->expected (include/cloister/finding_format.h).
  */
-#include <stdbool.h>
-#include <stddef.h>
 #include <cloister/check.h>
 
 /* Linux' error numbers, as everywhere in the ABI. */

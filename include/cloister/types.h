@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Fixed-width types for every user of the ABI: hypervisor, kernel, user space, inmates. */
+/* Fixed-width types, bool and offsetof for every user of the ABI: hypervisor, kernel, user space, inmates. */
 #ifndef CLOISTER_TYPES_H
 #define CLOISTER_TYPES_H
 
 #ifdef __KERNEL__
 #include <linux/types.h>
 #else
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #endif
 

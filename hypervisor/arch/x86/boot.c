@@ -233,7 +233,6 @@ void x86_leave(const struct linux_state *state, int result)
 			      state->rsp,
 			      state->cs,
 			      (uint64_t)(int64_t)result,
-			      state->cr4,
 			      state->efer,
 			      state->ss };
 
@@ -241,6 +240,8 @@ void x86_leave(const struct linux_state *state, int result)
 	top[index] = trampoline_tables[0][index];
 	wrmsr(MSR_PAT, state->pat);
 	write_cr0(state->cr0);
+	/* Now, for PCIDE can be set only while the low bits of CR3 are zero (APM 5.5.1). */
+	write_cr4(state->cr4);
 	asm volatile("mov %0, %%ds" : : "r"((uint32_t)0));
 	asm volatile("mov %0, %%es" : : "r"((uint32_t)0));
 	asm volatile("lgdt %0" : : "m"(state->gdtr));
@@ -288,6 +289,13 @@ uint64_t arch_ticks_per_ms(void)
 void *arch_window(uint64_t phys)
 {
 	return (void *)window(WINDOW_COPY, phys, PTE_RW);
+}
+
+extern void x86_nmi_sleep(void);
+
+void arch_cpu_idle(void)
+{
+	x86_nmi_sleep();
 }
 
 static uint16_t console_port;

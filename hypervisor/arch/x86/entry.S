@@ -25,8 +25,8 @@ image_entry:
 	ud2
 
 /*
- * x86_exit(rdi = exit address in the trampoline, rsi = struct of seven 64-bit values): on tables
- * that map the trampoline. Values as in boot.c, enum exit_value.
+ * x86_exit(rdi = exit address in the trampoline, rsi = the values for it, see x86_leave()), on
+ * tables that map the trampoline.
  */
 	.globl	x86_exit
 x86_exit:
@@ -35,9 +35,8 @@ x86_exit:
 	mov	0x08(%rsi), %rdx		/* rip */
 	mov	0x18(%rsi), %rdi		/* cs */
 	mov	0x20(%rsi), %r8			/* result */
-	mov	0x28(%rsi), %r9			/* CR4 */
-	mov	0x30(%rsi), %r10		/* EFER */
-	mov	0x38(%rsi), %r11		/* ss */
+	mov	0x28(%rsi), %r10		/* EFER */
+	mov	0x30(%rsi), %r11		/* ss */
 	mov	0x10(%rsi), %rsi		/* rsp */
 	jmp	*%rax
 

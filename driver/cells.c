@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Cells as seen from Linux: their CPUs and memory leave it and come back. */
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <cloister/finding_format.h>
+#include "driver.h"
+
+LIST_HEAD(cl_cells);
+
+long cl_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1, unsigned long arg2)
+{
+	long result = -EAGAIN;
+
+	/* Only somebody who calls beside this driver can make the hypervisor say that. */
+	for (unsigned int tries = 0; result == -EAGAIN && tries < 1000; tries++)
+		result = cl_arch_hypercall(number, arg0, arg1, arg2);
+	return result;
+}
+
+static struct cl_driver_cell *find_cell(u32 id, char *message)
+{
+	struct cl_driver_cell *cell;
+
+	list_for_each_entry(cell, &cl_cells, node)
+		if (cell->id == id)
+			return cell;
+	cl_say(message, cl_enabled ? "there is no cell with id %u: see hvctl cell list" :
+				     "Cloister is not enabled (cell %u): hvctl enable comes first",
+	       id);
+	return NULL;
+}
+
+void *cl_entry_address(const struct cl_section *section, u32 index)
+{
+	return (char *)(section + 1) + (size_t)index * section->entry_size;
+}
+
+static void return_cpus(const struct cpumask *cpus)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, cpus) {
+		int err = add_cpu(cpu);
+
+		if (err)
+			pr_err("cloister: CPU %u did not come back to Linux: %d\n", cpu, err);
+	}
+}
+
+static int take_cpus(struct cl_driver_cell *cell, char *message)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_CPUS);
+
+	for (u32 i = 0; i < section->count; i++) {
+		struct cl_cpu entry;
+		int err;
+
+		cl_get_entry(section, i, &entry, sizeof(entry));
+		if (!cpu_online(entry.id)) {
+			cl_say(message,
+			       "cell '%s': CPU %u is not online in Linux: another cell has it, or it was switched off",
+			       cell->config->name, entry.id);
+			return -EBUSY;
+		}
+		err = remove_cpu(entry.id);
+		if (err) {
+			cl_say(message, "cell '%s': Linux does not let go of CPU %u (error %d)",
+			       cell->config->name, entry.id, err);
+			return err;
+		}
+		cpumask_set_cpu(entry.id, &cell->cpus);
+	}
+	return 0;
+}
+
+static int check_cell(const struct cl_config *config, size_t size, char *message)
+{
+	struct cl_finding finding = {};
+	struct cl_limits limits = {
+		.arch = cl_arch_id(),
+		.phys_bits = cl_arch_phys_bits(),
+		.max_cpus = num_present_cpus(),
+		.hv_phys = cl_hv_range.start,
+		.hv_size = cl_hv_range.size,
+	};
+	struct cl_driver_cell *other;
+	int err;
+
+	err = cl_check_config(config, size, &limits, &finding);
+	if (!err && config->flags & CL_CELL_ROOT) {
+		cl_say(message, "'%s' is a root cell's config: hvctl enable takes it", config->name);
+		return -EINVAL;
+	}
+	if (!err)
+		err = cl_check_against_root(config, cl_root_config, &finding);
+	list_for_each_entry(other, &cl_cells, node)
+		if (!err)
+			err = cl_check_pair(config, other->config, &finding);
+	if (err)
+		cl_finding_format(message, CL_MESSAGE_LEN, &finding);
+	return err;
+}
+
+int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message)
+{
+	struct cl_driver_cell *cell;
+	long result;
+	int err;
+
+	if (!cl_enabled) {
+		cl_say(message, "Cloister is not enabled: hvctl enable ROOT.cell comes first");
+		return -ENODEV;
+	}
+	err = check_cell(config, size, message);
+	if (err)
+		return err;
+	cell = kzalloc(sizeof(*cell), GFP_KERNEL);
+	if (!cell)
+		return -ENOMEM;
+	cell->config = kmemdup(config, size, GFP_KERNEL);
+	if (!cell->config) {
+		kfree(cell);
+		return -ENOMEM;
+	}
+	err = cl_pool_fill_in(cell->config, message);
+	if (!err)
+		err = take_cpus(cell, message);
+	if (!err) {
+		result = cl_hypercall(CL_HC_CELL_CREATE, virt_to_phys(cell->config), size, 0);
+		if (result < 0) {
+			err = result;
+			cl_finding_format(message, CL_MESSAGE_LEN, &cl_info->finding);
+		}
+	}
+	if (err) {
+		return_cpus(&cell->cpus);
+		kfree(cell->config);
+		kfree(cell);
+		return err;
+	}
+	cell->id = *id = result;
+	list_add_tail(&cell->node, &cl_cells);
+	err = cl_sysfs_add_cell(cell);
+	if (err)
+		pr_warn("cloister: no sysfs directory for cell '%s': %d\n", config->name, err);
+	return 0;
+}
+
+static int make_loadable(struct cl_driver_cell *cell, char *message)
+{
+	long result = cl_hypercall(CL_HC_CELL_SET_LOADABLE, cell->id, 0, 0);
+
+	if (result)
+		cl_say(message, "cell '%s' cannot be made loadable (error %ld)", cell->config->name,
+		       result);
+	return result;
+}
+
+int cl_cell_load(u32 id, u64 address, const void __user *data, u64 length, bool first,
+		 char *message)
+{
+	struct cl_driver_cell *cell = find_cell(id, message);
+	const struct cl_section *section;
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (first) {
+		err = make_loadable(cell, message);
+		if (err)
+			return err;
+	} else if (cl_hypercall(CL_HC_CELL_STATE, id, 0, 0) != CL_STATE_STOPPED) {
+		cl_say(message, "cell '%s' runs: it was started between two pieces of an image",
+		       cell->config->name);
+		return -EBUSY;
+	}
+	section = cl_find_section(cell->config, CL_SEC_MEMORY);
+	for (u32 i = 0; section && i < section->count; i++) {
+		struct cl_memory region;
+		u64 phys, start;
+		void *memory;
+
+		cl_get_entry(section, i, &region, sizeof(region));
+		if (!(region.flags & CL_MEM_LOADABLE) || address < region.virt ||
+		    address - region.virt > region.size ||
+		    length > region.size - (address - region.virt))
+			continue;
+		phys = region.phys + (address - region.virt);
+		start = round_down(phys, PAGE_SIZE);
+		memory = memremap(start, PAGE_ALIGN(phys + length) - start, MEMREMAP_WB);
+		if (!memory)
+			return -ENOMEM;
+		err = copy_from_user(memory + (phys - start), data, length) ? -EFAULT : 0;
+		memunmap(memory);
+		return err;
+	}
+	cl_say(message,
+	       "cell '%s': %llu bytes at %#llx do not fit into one loadable memory region: see its config",
+	       cell->config->name, length, address);
+	return -ENOSPC;
+}
+
+int cl_cell_start(u32 id, char *message)
+{
+	struct cl_driver_cell *cell = find_cell(id, message);
+	long result;
+
+	if (!cell)
+		return -ENOENT;
+	result = cl_hypercall(CL_HC_CELL_START, id, 0, 0);
+	if (result == -EBUSY)
+		cl_say(message, "cell '%s' runs already: hvctl cell shutdown %s comes first",
+		       cell->config->name, cell->config->name);
+	else if (result)
+		cl_say(message, "cell '%s' cannot be started (error %ld)", cell->config->name, result);
+	return result;
+}
+
+int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message)
+{
+	struct cl_driver_cell *cell = find_cell(id, message);
+	long state;
+
+	if (!cell)
+		return -ENOENT;
+	state = cl_hypercall(CL_HC_CELL_STATE, id, 0, 0);
+	if (state != CL_STATE_RUNNING)
+		return 0;
+	/* Ask; whoever has no comm region or does not answer in time is stopped. */
+	if (!cl_hypercall(CL_HC_CELL_MESSAGE, id, CL_MSG_SHUTDOWN, 0)) {
+		unsigned int waited;
+
+		for (waited = 0; waited < (timeout_ms ?: 1000) && state == CL_STATE_RUNNING;
+		     waited += 10) {
+			msleep(10);
+			state = cl_hypercall(CL_HC_CELL_STATE, id, 0, 0);
+		}
+	}
+	if (state != CL_STATE_RUNNING)
+		return 0;
+	return make_loadable(cell, message);
+}
+
+int cl_cell_destroy(u32 id, char *message)
+{
+	struct cl_driver_cell *cell = find_cell(id, message);
+	long result;
+
+	if (!cell)
+		return -ENOENT;
+	result = cl_hypercall(CL_HC_CELL_DESTROY, id, 0, 0);
+	while (result >= 0) {
+		/* Piece by piece: nobody waits for the hypervisor while it zeroes memory. */
+		result = cl_hypercall(CL_HC_CELL_SCRUB, id, 0, 0);
+		if (!result)
+			break;
+		cond_resched();
+	}
+	if (result) {
+		cl_say(message, "cell '%s' cannot be destroyed (error %ld): see hvctl log",
+		       cell->config->name, result);
+		return result;
+	}
+	cl_sysfs_remove_cell(cell);
+	list_del(&cell->node);
+	return_cpus(&cell->cpus);
+	kfree(cell->config);
+	kfree(cell);
+	return 0;
+}
+
+int cl_console_write(u32 id, const void __user *data, u32 length, u32 *written, char *message)
+{
+	struct cl_driver_cell *cell = find_cell(id, message);
+	long taken = 0;
+
+	if (!cell)
+		return -ENOENT;
+	for (*written = 0; *written < length; *written += taken) {
+		u32 piece = min_t(u32, length - *written, sizeof(u64));
+		u64 bytes = 0;
+
+		if (copy_from_user(&bytes, data + *written, piece))
+			return -EFAULT;
+		taken = cl_hypercall(CL_HC_CONSOLE_WRITE, id, piece, bytes);
+		if (taken == -ENODEV)
+			cl_say(message, "cell '%s' has no virtual console (CL_CELL_VUART)",
+			       cell->config->name);
+		if (taken <= 0)
+			break;
+	}
+	return taken < 0 ? taken : 0;
+}
