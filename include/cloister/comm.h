@@ -35,9 +35,12 @@ struct cl_comm {
 
 #define CL_COMM_X2APIC 0x1 /* the local APICs are in x2APIC mode */
 
-/* By convention of the tools and of inmates/lib, `cell load -s` puts a string here
- * (guest-physical). */
+/*
+ * By convention of the tools and of inmates/lib (guest-physical addresses): `cell load -s` puts a
+ * string at the first, an image goes to the second unless the command says where.
+ */
 #define CL_CMDLINE_ADDRESS 0x1000
 #define CL_CMDLINE_SIZE	   0x1000
+#define CL_INMATE_ADDRESS  0x10000
 
 #endif
