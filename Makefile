@@ -74,6 +74,10 @@ modules:
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(DRIVER) modules
 
+# QEMU plugin that counts instructions.
+icount:
+	@$(MAKE) --no-print-directory -C scripts/icount BUILD=$(BUILD)
+
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
 test-module-%:
@@ -87,7 +91,7 @@ kernels: setup
 
 # In steps: nothing can be built before the setup.
 built: kernels
-	@$(MAKE) --no-print-directory all fault-inject test-modules
+	@$(MAKE) --no-print-directory all fault-inject test-modules icount
 
 test: built
 	@scripts/run-tests $(UNIT) system -- $(T)
@@ -168,5 +172,5 @@ help:
 
 FORCE:
 
-.PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules setup \
+.PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount setup \
 	kernels built test unit system format-check lint lint-cppcheck install clean distclean help FORCE
