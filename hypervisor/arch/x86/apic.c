@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Local APICs: each CPU's own is its guest's, but for what could leave the cell: interrupt commands
+ * (ICR), and entries of the local vector table with other delivery modes than fixed and NMI.
+ * APM vol. 2, chapter 16; the x2APIC register of MMIO offset o is MSR 0x800 + o / 16.
+ */
+#include <image.h>
+#include <log.h>
+#include <x86.h>
+
+#define REG_ID	    0x020
+#define REG_TPR	    0x080
+#define REG_EOI	    0x0b0
+#define REG_LDR	    0x0d0
+#define REG_DFR	    0x0e0
+#define REG_SVR	    0x0f0
+#define REG_ISR	    0x100 /* eight registers */
+#define REG_IRR	    0x200
+#define REG_ESR	    0x280
+#define REG_CMCI    0x2f0
+#define REG_ICR	    0x300
+#define REG_ICR2    0x310
+#define REG_TIMER   0x320
+#define REG_THERMAL 0x330
+#define REG_PERF    0x340
+#define REG_LINT0   0x350
+#define REG_LINT1   0x360
+#define REG_ERROR   0x370
+#define REG_COUNT   0x380
+#define REG_VERSION 0x030
+
+#define ICR_MODE(icr)	   ((icr) >> 8 & 7)
+#define ICR_LOGICAL	   BIT(11)
+#define ICR_PENDING	   BIT(12)
+#define ICR_ASSERT	   BIT(14)
+#define ICR_LEVEL	   BIT(15)
+#define ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
+#define ICR_DEST(icr)	   ((uint32_t)((icr) >> 32))
+
+enum { MODE_FIXED = 0, MODE_LOWEST = 1, MODE_SMI = 2, MODE_NMI = 4, MODE_INIT = 5, MODE_SIPI = 6 };
+enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
+
+#define LVT_MODE(lvt) ((lvt) >> 8 & 7)
+#define LVT_MASKED    BIT(16)
+#define LVT_EXTINT    7
+
+bool x2apic_mode;
+uint8_t cpu_of_apic_id[256];
+
+static inline uint32_t reg_read(unsigned int reg)
+{
+	if (x2apic_mode)
+		return (uint32_t)rdmsr(MSR_X2APIC + reg / 16);
+	return *(volatile uint32_t *)(LOCAL_APIC + reg);
+}
+
+static inline void reg_write(unsigned int reg, uint32_t value)
+{
+	if (x2apic_mode)
+		wrmsr(MSR_X2APIC + reg / 16, value);
+	else
+		*(volatile uint32_t *)(LOCAL_APIC + reg) = value;
+}
+
+/* Send; in xAPIC mode ICR2 is left as the guest wrote it, for it may read it back. */
+static void icr_send(uint32_t command, uint32_t dest)
+{
+	uint32_t guest_icr2;
+
+	if (x2apic_mode) {
+		wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)dest << 32 | command);
+		return;
+	}
+	/* The former command leaves within microseconds; a stuck one is overwritten. */
+	for (unsigned int i = 0; i < 100000 && reg_read(REG_ICR) & ICR_PENDING; i++)
+		cpu_relax();
+	guest_icr2 = reg_read(REG_ICR2);
+	if (guest_icr2 != dest << 24)
+		reg_write(REG_ICR2, dest << 24);
+	reg_write(REG_ICR, command);
+	if (guest_icr2 != dest << 24)
+		reg_write(REG_ICR2, guest_icr2);
+}
+
+void apic_init(void)
+{
+	x2apic_mode = rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+	if (x2apic_mode)
+		info.head.features |= CL_FEATURE_X2APIC;
+	memset(cpu_of_apic_id, 0xff, sizeof(cpu_of_apic_id));
+	for_each_cpu(i)
+		if (cpus[i].hw_id < sizeof(cpu_of_apic_id))
+			cpu_of_apic_id[cpus[i].hw_id] = (uint8_t)i;
+}
+
+void apic_cpu_init(struct cpu *cpu)
+{
+	if (x2apic_mode)
+		return;
+	((uint64_t *)LOCAL_TABLE)[LOCAL_PAGE_APIC] = (local->apic_base & PTE_ADDRESS & 0xffffff000) |
+						     PTE_P | PTE_RW | PTE_PCD | PTE_PWT | PTE_NX;
+	cpu->arch.ldr = reg_read(REG_LDR);
+	cpu->arch.dfr = reg_read(REG_DFR);
+}
+
+void arch_cpu_kick(struct cpu *cpu)
+{
+	icr_send(MODE_NMI << 8 | ICR_ASSERT, cpu->hw_id);
+}
+
+/* Called for each stray interrupt while apic_reset() drains them. */
+void apic_drained(void)
+{
+	reg_write(REG_EOI, 0);
+}
+
+/* Nothing of the former owner may arrive at the next one: as after a reset, APM 16.3.5. */
+void apic_reset(struct cpu *cpu)
+{
+	unsigned int lvts = (reg_read(REG_VERSION) >> 16 & 0xff) + 1;
+
+	reg_write(REG_COUNT, 0);
+	reg_write(REG_TIMER, LVT_MASKED);
+	if (lvts >= 4)
+		reg_write(REG_PERF, LVT_MASKED);
+	if (lvts >= 5)
+		reg_write(REG_THERMAL, LVT_MASKED);
+	reg_write(REG_LINT0, LVT_MASKED);
+	reg_write(REG_LINT1, LVT_MASKED);
+	reg_write(REG_ERROR, LVT_MASKED);
+	reg_write(REG_TPR, 0);
+	/* What is in service ends (at most one per priority class and vector), what is pending is taken. */
+	for (unsigned int i = 0; i < 256; i++) {
+		uint32_t in_service = 0;
+
+		for (unsigned int word = 0; word < 8; word++)
+			in_service |= reg_read(REG_ISR + word * 16);
+		if (!in_service)
+			break;
+		reg_write(REG_EOI, 0);
+	}
+	for (unsigned int i = 0; i < 256; i++) {
+		uint32_t pending = 0;
+
+		for (unsigned int word = 0; word < 8; word++)
+			pending |= reg_read(REG_IRR + word * 16);
+		if (!pending)
+			break;
+		asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
+	}
+	reg_write(REG_SVR, 0xff);
+	if (!x2apic_mode) {
+		reg_write(REG_LDR, 0);
+		reg_write(REG_DFR, 0xffffffff);
+		cpu->arch.ldr = 0;
+		cpu->arch.dfr = 0xffffffff;
+	}
+}
+
+/* Does a logical destination mean this CPU? */
+static bool logical_match(const struct cpu *cpu, uint32_t dest)
+{
+	if (x2apic_mode)
+		/* APM 16.11.3: cluster is the APIC id's bits 19:4, and one bit for each id in it */
+		return dest >> 16 == cpu->hw_id >> 4 && dest & BIT(cpu->hw_id & 15);
+	if (dest == 0xff)
+		return true;
+	if (cpu->arch.dfr >> 28 == 0xf) /* flat */
+		return cpu->arch.ldr >> 24 & dest;
+	return cpu->arch.ldr >> 28 == dest >> 4 && cpu->arch.ldr >> 24 & dest & 0xf;
+}
+
+static bool is_target(const struct cpu *cpu, uint64_t icr)
+{
+	uint32_t dest = ICR_DEST(icr);
+
+	switch (ICR_SHORTHAND(icr)) {
+	case TO_SELF:
+		return cpu == local->cpu;
+	case TO_ALL:
+		return true;
+	case TO_OTHERS:
+		return cpu != local->cpu;
+	}
+	if (icr & ICR_LOGICAL)
+		return logical_match(cpu, dest);
+	return cpu->hw_id == dest || dest == (x2apic_mode ? 0xffffffff : 0xff);
+}
+
+/* One target, which is in the guest's cell. */
+static void deliver(struct cpu *target, uint64_t icr)
+{
+	switch (ICR_MODE(icr)) {
+	case MODE_FIXED:
+	case MODE_LOWEST:
+		/* Physical, to this CPU alone: whatever id or mask another cell's APICs have. */
+		icr_send((uint32_t)(icr & 0xff) | ICR_ASSERT, target->hw_id);
+		break;
+	case MODE_NMI:
+		cpu_post(target, CPU_EV_NMI);
+		break;
+	case MODE_INIT:
+		/* The level de-assert that old start-up code sends does nothing (APM 16.5). */
+		if (icr & ICR_ASSERT || !(icr & ICR_LEVEL)) {
+			local->cpu->info->exits[CL_EXIT_INIT]++;
+			cpu_post(target, CPU_EV_WAIT);
+		}
+		break;
+	case MODE_SIPI:
+		local->cpu->info->exits[CL_EXIT_INIT]++;
+		/* Only a CPU that waits looks at it, and clears waiting before it starts. */
+		if (READ_ONCE(target->waiting) || READ_ONCE(target->events) & CPU_EV_WAIT) {
+			target->start.kind = START_SIPI;
+			target->start.address = (icr & 0xff) << 12;
+			cpu_post(target, CPU_EV_START);
+		}
+		break;
+	default:
+		cell_denied("interrupt command", icr, 0);
+	}
+}
+
+void apic_icr_write(uint64_t icr)
+{
+	struct cell *cell = local->cpu->cell;
+	uint32_t dest = ICR_DEST(icr);
+	bool found = false;
+
+	/* The usual one: fixed, physical, to one CPU. */
+	if (likely(!(icr & 0xc0f00) && dest < sizeof(cpu_of_apic_id))) {
+		unsigned int target = cpu_of_apic_id[dest];
+
+		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
+			icr_send((uint32_t)icr, dest);
+			return;
+		}
+	}
+	if (ICR_SHORTHAND(icr) == TO_SELF && ICR_MODE(icr) == MODE_FIXED) {
+		icr_send((uint32_t)icr, 0);
+		return;
+	}
+	for_each_cpu_in(cell, i) {
+		if (!is_target(&cpus[i], icr))
+			continue;
+		found = true;
+		deliver(&cpus[i], icr);
+		if (ICR_MODE(icr) == MODE_LOWEST)
+			break;
+	}
+	/* A command to CPUs of other cells, or to none, ends here: as if nobody were there. */
+	if (!found)
+		cell_denied("interrupt command", icr, 0);
+}
+
+/* The delivery modes SMI and INIT of a local vector are the platform's, not a cell's. */
+static uint32_t moderate_lvt(uint32_t value)
+{
+	unsigned int mode = LVT_MODE(value);
+
+	if (mode == MODE_FIXED || mode == MODE_NMI ||
+	    (mode == LVT_EXTINT && local->cpu->cell == &root_cell))
+		return value;
+	cell_denied("local vector", value, 0);
+	return (value & ~0x700U) | LVT_MASKED;
+}
+
+void apic_mmio_write(unsigned int offset, uint32_t value)
+{
+	if (offset == REG_EOI || offset == REG_COUNT) {
+		reg_write(offset, value);
+		return;
+	}
+	switch (offset) {
+	case REG_ICR:
+		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | value);
+		break;
+	case REG_CMCI:
+	case REG_THERMAL:
+	case REG_PERF:
+	case REG_LINT0:
+	case REG_LINT1:
+	case REG_ERROR:
+		reg_write(offset, moderate_lvt(value));
+		break;
+	case REG_LDR:
+		reg_write(offset, value);
+		local->cpu->arch.ldr = value & 0xff000000;
+		break;
+	case REG_DFR:
+		reg_write(offset, value);
+		local->cpu->arch.dfr = value | 0x0fffffff;
+		break;
+	default:
+		/* The rest concerns this CPU alone. Registers are 16 bytes apart. */
+		if (!(offset & 0xf))
+			reg_write(offset, value);
+		else
+			cell_denied("write to APIC register", offset, value);
+	}
+}
+
+uint32_t apic_mmio_read(unsigned int offset)
+{
+	return offset & 0xf ? 0 : reg_read(offset);
+}
+
+bool apic_msr_write(uint32_t msr, uint64_t value)
+{
+	switch ((msr - MSR_X2APIC) * 16) {
+	case REG_ICR:
+		apic_icr_write(value);
+		return true;
+	case REG_CMCI:
+	case REG_THERMAL:
+	case REG_PERF:
+	case REG_LINT0:
+	case REG_LINT1:
+	case REG_ERROR:
+		if (value >> 32)
+			return false;
+		wrmsr(msr, moderate_lvt((uint32_t)value));
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/* From the driver's call to hv_entry(), and back to native Linux. */
+#include <image.h>
+#include <log.h>
+#include <page.h>
+#include <x86.h>
+
+extern char image_entry[], hv_core_end[], hv_text_end[], hv_rodata_end[];
+/* The linker script's numbers, as addresses of absolute symbols. */
+extern char image_file_size[], image_core_size[], image_entry_offset[], image_system_offset[],
+	image_info_offset[];
+extern char exception_nmi[], exception_drain[];
+extern const uint64_t exception_stubs[32];
+extern void x86_load_segments(void);
+extern void x86_exit(uint64_t address, const uint64_t *values) __attribute__((noreturn));
+
+const struct cl_image image_header __attribute__((section(".header"))) = {
+	.magic = CL_IMAGE_MAGIC,
+	.abi_version = CL_ABI_VERSION,
+	.arch = CL_ARCH_X86_64,
+	.max_cpus = CONFIG_MAX_CPUS,
+	.virt_base = HV_BASE,
+	.file_size = (uintptr_t)image_file_size,
+	.core_size = (uintptr_t)image_core_size,
+	.cpu_size = AREA_PAGES * PAGE_SIZE,
+	.entry = (uintptr_t)image_entry_offset,
+	.system_offset = (uintptr_t)image_system_offset,
+	.info_offset = (uintptr_t)image_info_offset,
+	.info_size = sizeof(struct info_region),
+	.flavour = IMAGE_FLAVOUR,
+	.version = CLOISTER_VERSION,
+};
+
+/* Not in .bss: the driver writes it before anything runs. */
+struct cl_system image_system __attribute__((section(".data")));
+
+struct info_region info;
+bool have_cet;
+
+/*
+ * The hypervisor's memory: 4 KiB pages where the image and the CPUs' areas are, so that text, data
+ * and private memory get different rights; larger memory behind that in 2 MiB pages.
+ */
+#define FINE_TABLES 2
+static uint64_t hv_pdpt[512] __aligned_page;
+static uint64_t hv_pd[512] __aligned_page;
+static uint64_t hv_pt[FINE_TABLES][512] __aligned_page;
+static uint64_t trampoline_tables[4][512] __aligned_page; /* PML4 (5-level), PDPT, PD, PT */
+
+static unsigned int first_taken;
+static struct lock start_lock;
+
+static uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+
+static struct {
+	uint16_t low, selector;
+	uint8_t ist, type;
+	uint16_t middle;
+	uint32_t high, reserved;
+} idt[256];
+
+/* entry.S uses these offsets. */
+_Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
+_Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
+_Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
+
+static unsigned int table_index(uint64_t virt, unsigned int level)
+{
+	return virt >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+}
+
+static void set_gate(unsigned int vector, uint64_t address)
+{
+	idt[vector].low = (uint16_t)address;
+	idt[vector].middle = (uint16_t)(address >> 16);
+	idt[vector].high = (uint32_t)(address >> 32);
+	idt[vector].selector = HV_CS;
+	idt[vector].type = 0x8e; /* present, interrupt gate */
+}
+
+static void build_shared_tables(void)
+{
+	uint64_t text = (uint64_t)hv_text_end - HV_BASE;
+	uint64_t rodata = (uint64_t)hv_rodata_end - HV_BASE;
+	uint64_t areas = (uint64_t)hv_core_end - HV_BASE;
+	uint64_t areas_end = areas + (uint64_t)cpu_count * AREA_PAGES * PAGE_SIZE;
+	uint64_t virt = image_system.trampoline_virt;
+
+	hv_pdpt[0] = virt_to_phys(hv_pd) | PTE_P | PTE_RW;
+	for (uint64_t offset = 0; offset < image_system.hv_size;) {
+		uint64_t phys = image_system.hv_phys + offset;
+		unsigned int table = (unsigned int)(offset >> 21);
+
+		if (table >= FINE_TABLES) {
+			hv_pd[table] = phys | PTE_P | PTE_RW | PTE_PS | PTE_NX;
+			offset += 2 << 20;
+			continue;
+		}
+		hv_pd[table] = virt_to_phys(hv_pt[table]) | PTE_P | PTE_RW;
+		if (offset < text)
+			hv_pt[table][table_index(offset, 1)] = phys | PTE_P;
+		else if (offset < rodata)
+			hv_pt[table][table_index(offset, 1)] = phys | PTE_P | PTE_NX;
+		else if (offset < areas || offset >= areas_end)
+			hv_pt[table][table_index(offset, 1)] = phys | PTE_P | PTE_RW | PTE_NX;
+		/* else private to a CPU */
+		offset += PAGE_SIZE;
+	}
+
+	trampoline_tables[3][table_index(virt, 1)] = image_system.trampoline_phys | PTE_P;
+	trampoline_tables[2][table_index(virt, 2)] =
+		virt_to_phys(trampoline_tables[3]) | PTE_P | PTE_RW;
+	trampoline_tables[1][table_index(virt, 3)] =
+		virt_to_phys(trampoline_tables[2]) | PTE_P | PTE_RW;
+	trampoline_tables[0][table_index(virt, 4)] =
+		virt_to_phys(trampoline_tables[1]) | PTE_P | PTE_RW;
+
+	for (unsigned int i = 0; i < 32; i++)
+		set_gate(i, exception_stubs[i]);
+	set_gate(2, (uint64_t)exception_nmi);
+	for (unsigned int i = 32; i < 256; i++)
+		set_gate(i, (uint64_t)exception_drain);
+}
+
+static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, uint64_t cr3)
+{
+	state->rsp = rsp;
+	state->rip = rip;
+	state->cr3 = cr3;
+	state->cr0 = read_cr0();
+	state->cr4 = read_cr4();
+	state->efer = rdmsr(MSR_EFER) & ~EFER_SVME; /* set by the trampoline */
+	state->pat = rdmsr(MSR_PAT);
+	state->rflags = RFLAGS_RESERVED;
+	asm volatile("sgdt %0" : "=m"(state->gdtr));
+	asm volatile("sidt %0" : "=m"(state->idtr));
+	asm volatile("mov %%cs, %0" : "=rm"(state->cs));
+	asm volatile("mov %%ss, %0" : "=rm"(state->ss));
+	asm volatile("mov %%ds, %0" : "=rm"(state->ds));
+	asm volatile("mov %%es, %0" : "=rm"(state->es));
+}
+
+/*
+ * On the driver's tables and in the linear mapping. Builds this CPU's tables and returns their
+ * physical address. Nothing can fail here.
+ */
+uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area)
+{
+	struct local_data *private = (struct local_data *)(area + AREA_PRIVATE * PAGE_SIZE);
+	uint64_t *top = (uint64_t *)(area + AREA_TOP * PAGE_SIZE);
+	uint64_t *pml4 = top;
+	uint64_t *pdpt = (uint64_t *)(area + AREA_PDPT * PAGE_SIZE);
+	uint64_t *pd = (uint64_t *)(area + AREA_PD * PAGE_SIZE);
+	uint64_t *pt = (uint64_t *)(area + AREA_PT * PAGE_SIZE);
+	uint64_t area_phys = (uint64_t)area - HV_BASE + image_system.hv_phys;
+
+	lock_take(&start_lock);
+	if (!first_taken) {
+		first_taken = index + 1;
+		hv_phys = image_system.hv_phys;
+		cpu_count = image_system.cpu_count;
+		build_shared_tables();
+		for_each_cpu(i) {
+			cpus[i].id = image_system.cpus[i].id;
+			cpus[i].hw_id = image_system.cpus[i].hw_id;
+		}
+	}
+	lock_drop(&start_lock);
+
+	save_linux(&private->linux_state, rsp, rip, cr3);
+	private->cpu = &cpus[index];
+	private->vmcb_phys = area_phys + AREA_VMCB * PAGE_SIZE;
+	private->hsave_phys = area_phys + AREA_HSAVE * PAGE_SIZE;
+
+	if (private->linux_state.cr4 & CR4_LA57) {
+		pml4 = (uint64_t *)(area + AREA_PML4 * PAGE_SIZE);
+		/* All that we map is in the last 256 TiB of either format. */
+		top[511] = virt_to_phys(pml4) | PTE_P | PTE_RW;
+	}
+	pml4[table_index(HV_BASE, 4)] = virt_to_phys(hv_pdpt) | PTE_P | PTE_RW;
+	pml4[table_index(LOCAL_BASE, 4)] = virt_to_phys(pdpt) | PTE_P | PTE_RW;
+	pdpt[table_index(LOCAL_BASE, 3)] = virt_to_phys(pd) | PTE_P | PTE_RW;
+	pd[table_index(LOCAL_BASE, 2)] = virt_to_phys(pt) | PTE_P | PTE_RW;
+	pt[LOCAL_PAGE_STACK] = (area_phys + AREA_STACK * PAGE_SIZE) | PTE_P | PTE_RW | PTE_NX;
+	pt[LOCAL_PAGE_STACK + 1] = pt[LOCAL_PAGE_STACK] + PAGE_SIZE;
+	pt[LOCAL_PAGE_PRIVATE] = (area_phys + AREA_PRIVATE * PAGE_SIZE) | PTE_P | PTE_RW | PTE_NX;
+	pt[LOCAL_PAGE_VMCB] = private->vmcb_phys | PTE_P | PTE_RW | PTE_NX;
+	pt[LOCAL_PAGE_TABLE] = virt_to_phys(pt) | PTE_P | PTE_RW | PTE_NX;
+	pt[LOCAL_PAGE_TOP] = virt_to_phys(pml4) | PTE_P | PTE_RW | PTE_NX;
+	return virt_to_phys(top);
+}
+
+/* On this CPU's own tables and stack. */
+void boot_continue(void)
+{
+	struct table_register gdtr = { sizeof(gdt) - 1, (uint64_t)gdt };
+	struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
+	struct linux_state *linux_state = &local->linux_state;
+	uint32_t a, b, c, d;
+
+	asm volatile("lgdt %0" : : "m"(gdtr));
+	asm volatile("lidt %0" : : "m"(idtr));
+	x86_load_segments();
+
+	cpuid(7, 0, &a, &b, &c, &d);
+	/* Supervisor shadow stacks and IBT (APM vol. 2, 18): Linux' settings, then ours: off. */
+	have_cet = c & BIT(7) || d & BIT(20);
+	if (have_cet) {
+		linux_state->s_cet = rdmsr(MSR_S_CET);
+		if (c & BIT(7))
+			linux_state->isst = rdmsr(MSR_ISST);
+	}
+	/* Clearing PGE also drops Linux' global translations. */
+	write_cr4(CR4_PAE | (linux_state->cr4 & (CR4_LA57 | CR4_OSXSAVE | CR4_MCE)) |
+		  (b & BIT(7) ? CR4_SMEP : 0) | (b & BIT(20) ? CR4_SMAP : 0) |
+		  (c & BIT(2) ? CR4_UMIP : 0));
+	write_cr0((linux_state->cr0 & ~(CR0_TS | CR0_EM)) | CR0_WP);
+	wrmsr(MSR_EFER, linux_state->efer | EFER_NXE | EFER_SVME);
+
+	hv_entry(local->cpu, local->cpu->id + 1 == first_taken);
+}
+
+/*
+ * Back to native Linux as *state says. The trampoline is mapped only now: it is Linux' memory, and
+ * while cells run nothing that Linux can change is executed here.
+ */
+void x86_leave(const struct linux_state *state, int result)
+{
+	unsigned int index = table_index(image_system.trampoline_virt, 4);
+	uint64_t *top = (uint64_t *)LOCAL_TOP;
+	uint64_t values[] = { state->cr3,
+			      state->rip,
+			      state->rsp,
+			      state->cs,
+			      (uint64_t)(int64_t)result,
+			      state->cr4,
+			      state->efer,
+			      state->ss };
+
+	/* The slot of the trampoline is free: neither of ours is in Linux' text and module area. */
+	top[index] = trampoline_tables[0][index];
+	wrmsr(MSR_PAT, state->pat);
+	write_cr0(state->cr0);
+	asm volatile("mov %0, %%ds" : : "r"((uint32_t)0));
+	asm volatile("mov %0, %%es" : : "r"((uint32_t)0));
+	asm volatile("lgdt %0" : : "m"(state->gdtr));
+	asm volatile("lidt %0" : : "m"(state->idtr));
+	x86_exit(image_system.exit_virt, values);
+}
+
+void arch_leave_to_linux(int result)
+{
+	x86_leave(&local->linux_state, result);
+}
+
+void exception_fatal(const uint64_t *frame)
+{
+	log_error("hypervisor exception %lu code 0x%lx at 0x%lx sp 0x%lx cr2 0x%lx", frame[0],
+		  frame[1], frame[2], frame[5], read_cr2());
+	local->cpu->info->state = CL_CPU_FAILED;
+}
+
+void cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+unsigned int arch_cpu_id(void)
+{
+	return local->cpu->id;
+}
+
+struct cpu *arch_this_cpu(void)
+{
+	return local->cpu;
+}
+
+uint64_t arch_timestamp(void)
+{
+	return rdtsc();
+}
+
+uint64_t arch_ticks_per_ms(void)
+{
+	return image_system.tsc_khz ? image_system.tsc_khz : 1000000;
+}
+
+void *arch_window(uint64_t phys)
+{
+	return (void *)window(WINDOW_COPY, phys, PTE_RW);
+}
+
+static uint16_t console_port;
+
+void arch_console_init(const struct cl_platform *platform)
+{
+	console_port = platform->console_type == CL_CONSOLE_16550_PIO ?
+			       (uint16_t)platform->console_address :
+			       0;
+}
+
+void arch_console_write(const char *text)
+{
+	if (!console_port)
+		return;
+	for (; *text; text++) {
+		/* A UART that is not there or does not drain costs this much and no more. */
+		for (unsigned int i = 0; i < 10000 && !(port_in(console_port + 5, 1) & 0x20); i++)
+			cpu_relax();
+		if (*text == '\n')
+			port_out(console_port, 1, '\r');
+		port_out(console_port, 1, (uint8_t)*text);
+	}
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include <layout.h>
+
+	.text
+
+/*
+ * From the driver's trampoline (driver/trampoline_x86.S), on the driver's page tables, interrupts
+ * and (AMD: GIF = 0) NMIs off:
+ *   edi  number of this CPU
+ *   rsi  Linux' stack pointer, rdx where Linux goes on, rcx Linux' CR3
+ */
+	.globl	image_entry
+image_entry:
+	endbr64
+	cld
+	mov	%edi, %eax
+	imul	$AREA_PAGES * 4096, %rax, %rax
+	lea	hv_core_end(%rip), %r8
+	add	%rax, %r8
+	lea	(AREA_STACK + 2) * 4096(%r8), %rsp
+	call	boot_cpu			/* the CPU's own tables: their address in rax */
+	mov	%rax, %cr3
+	movabs	$LOCAL_STACK_TOP, %rsp
+	call	boot_continue
+	ud2
+
+/*
+ * x86_exit(rdi = exit address in the trampoline, rsi = struct of seven 64-bit values): on tables
+ * that map the trampoline. Values as in boot.c, enum exit_value.
+ */
+	.globl	x86_exit
+x86_exit:
+	mov	%rdi, %rax
+	mov	0x00(%rsi), %rcx		/* Linux' CR3 */
+	mov	0x08(%rsi), %rdx		/* rip */
+	mov	0x18(%rsi), %rdi		/* cs */
+	mov	0x20(%rsi), %r8			/* result */
+	mov	0x28(%rsi), %r9			/* CR4 */
+	mov	0x30(%rsi), %r10		/* EFER */
+	mov	0x38(%rsi), %r11		/* ss */
+	mov	0x10(%rsi), %rsi		/* rsp */
+	jmp	*%rax
+
+/*
+ * Load the new GDT's selectors.
+ */
+	.globl	x86_load_segments
+x86_load_segments:
+	mov	$HV_DS, %eax
+	mov	%eax, %ss
+	mov	%eax, %ds
+	mov	%eax, %es
+	pop	%rax
+	push	$HV_CS
+	push	%rax
+	lretq
+
+/*
+ * Sleep with interrupts off until an NMI comes. An NMI that arrives between the caller's check and
+ * hlt finds RIP at the label and is made to return behind it: no wake-up is lost.
+ */
+	.globl	x86_nmi_sleep
+x86_nmi_sleep:
+	stgi
+	.globl	x86_nmi_sleep_hlt
+x86_nmi_sleep_hlt:
+	hlt
+x86_nmi_sleep_end:
+	clgi
+	ret
+
+/* NMI in the hypervisor: always a kick, or an NMI for a guest that does not run. */
+	.globl	exception_nmi
+exception_nmi:
+	push	%rax
+	push	%rcx
+	movabs	$LOCAL_PRIVATE + LOCAL_OFFSET_CPU, %rax
+	mov	(%rax), %rax
+	movl	$0, CPU_KICK_PENDING(%rax)
+	lea	x86_nmi_sleep_hlt(%rip), %rax
+	cmp	%rax, 16(%rsp)
+	jne	1f
+	lea	x86_nmi_sleep_end(%rip), %rax
+	mov	%rax, 16(%rsp)
+1:	pop	%rcx
+	pop	%rax
+	iretq
+
+/* A stray interrupt while apic_reset() drains what is pending: acknowledge it by EOI in C. */
+	.globl	exception_drain
+exception_drain:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	cld
+	call	apic_drained
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	iretq
+
+/* Exceptions of the hypervisor itself: a defect of ours. */
+	.altmacro
+	.macro	stub number
+exception_\number:
+	.if	(\number == 8) || (\number >= 10 && \number <= 14) || (\number == 17) || (\number == 21) || (\number == 29) || (\number == 30)
+	.else
+	push	$0
+	.endif
+	push	$\number
+	jmp	exception_common
+	.endm
+	.set	i, 0
+	.rept	32
+	stub	%i
+	.set	i, i + 1
+	.endr
+
+exception_common:
+	mov	%rsp, %rdi			/* number, error code, rip, cs, rflags, rsp */
+	and	$-16, %rsp
+	cld
+	call	exception_fatal
+1:	hlt
+	jmp	1b
+
+	.section .rodata
+	.balign	8
+	.globl	exception_stubs
+exception_stubs:
+	.macro	stub_address number
+	.quad	exception_\number
+	.endm
+	.set	i, 0
+	.rept	32
+	stub_address %i
+	.set	i, i + 1
+	.endr
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The x86 parts of struct cpu and struct cell. */
+#ifndef ARCH_CELL_H
+#define ARCH_CELL_H
+
+#include <hv.h>
+#include <paging.h>
+
+/* Where a CPU starts. */
+struct arch_start {
+	enum { START_SIPI, START_FLAT } kind;
+	uint64_t address; /* START_SIPI: vector << 12; START_FLAT: entry in 32-bit protected mode */
+	uint64_t ebx;	  /* START_FLAT */
+};
+
+struct arch_cpu {
+	uint32_t ldr; /* xAPIC: what the guest wrote there last */
+	uint32_t dfr;
+};
+
+struct cl_pci_device;
+
+struct arch_cell {
+	struct paging npt; /* guest-physical to host-physical */
+	uint64_t npt_phys;
+	unsigned char *io_bitmap;  /* 12 KiB, bit set: the port exits */
+	unsigned char *msr_bitmap; /* 8 KiB */
+	uint64_t io_bitmap_phys, msr_bitmap_phys;
+	uint32_t pci_address;	/* what the cell wrote to port 0xcf8 */
+	uint32_t ioapic_select; /* and to the IOAPIC's index register */
+	uint64_t ioapic_pins;
+	uint64_t comm_address; /* guest-physical, 0: none */
+};
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the x86 files offer each other. */
+#ifndef X86_H
+#define X86_H
+
+#include <arch.h>
+#include <asm.h>
+#include <cell.h>
+#include <layout.h>
+
+struct guest_regs {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx;
+	uint64_t rax; /* AMD keeps it in the VMCB: copied by the vendor's code */
+	uint64_t unused;
+};
+
+/* Linux as it was at the driver's call, on this CPU. */
+struct linux_state {
+	uint64_t cr0, cr3, cr4, efer, rsp, rip, rflags, pat;
+	struct table_register gdtr, idtr;
+	uint16_t cs, ss, ds, es;
+	uint64_t s_cet, isst;
+};
+
+/* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
+struct local_data {
+	struct cpu *cpu; /* offset 0: the NMI handler in entry.S reads it */
+	uint64_t vmcb_phys; /* offset 8: entry.S */
+	uint64_t hsave_phys;
+	uint64_t *top_table;	/* in the local mapping, to map the trampoline for the way out */
+	struct linux_state linux_state;
+	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */
+	uint64_t apic_base;  /* value of the MSR, constant while enabled */
+	unsigned int next_window;
+};
+
+#define local ((struct local_data *)LOCAL_PRIVATE)
+
+extern bool x2apic_mode;
+extern uint8_t phys_bits;
+extern bool have_cet;
+
+/* boot.c */
+void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
+
+/* paging / windows: a window per use, so that a page walk and what it looks up can coexist */
+enum { WINDOW_COPY, WINDOW_WALK, WINDOW_CODE, WINDOW_CODE2, WINDOW_MMIO, WINDOW_COUNT };
+static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t bits)
+{
+	char *address = (char *)LOCAL_WINDOWS + slot * PAGE_SIZE;
+	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+	uint64_t value = phys | bits | PTE_P | PTE_NX;
+
+	if (*entry != value) {
+		*entry = value;
+		invlpg(address);
+	}
+	return address;
+}
+
+/* platform.c */
+void x86_reset_fpu(void); /* no register keeps what the former owner had in it */
+
+/* apic.c */
+void apic_init(void);
+void apic_cpu_init(struct cpu *cpu);
+void apic_reset(struct cpu *cpu); /* nothing pending, timer off, as after a reset */
+void apic_send_nmi(const struct cpu *cpu);
+void apic_icr_write(uint64_t icr); /* by the guest, in the x2APIC layout */
+bool apic_msr_write(uint32_t msr, uint64_t value); /* moderated x2APIC registers; false: #GP */
+void apic_mmio_write(unsigned int offset, uint32_t value);
+uint32_t apic_mmio_read(unsigned int offset);
+extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
+
+/* pio.c */
+void pio_init_cell(struct cell *cell);
+void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
+/* Returns false if the access cannot be done: #GP for the guest. */
+bool pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
+
+/* pci.c */
+/* bdf: bus << 8 | device << 3 | function. What the cell does not own reads as ones. */
+uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
+void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
+		      uint32_t value);
+void pci_init(const struct cl_platform *platform);
+int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of its devices */
+extern uint64_t ecam_start, ecam_end;
+
+/* ioapic.c */
+bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
+
+/* msr.c */
+bool msr_read(uint32_t msr, uint64_t *value);
+bool msr_write(uint32_t msr, uint64_t value);
+void msr_init_cell(struct cell *cell);
+
+/* cpuid.c */
+void cpuid_emulate(struct guest_regs *regs);
+
+/* mmio.c: an access of the guest that the cell's mappings do not allow */
+void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
+
+/* walk.c */
+/* Translate a guest-linear address for a fetch by the guest's own tables; ~0: not mapped. */
+uint64_t guest_linear_to_phys(uint64_t linear);
+/* Copy up to 15 bytes of the current instruction; returns how many there are. */
+unsigned int guest_fetch(unsigned char *bytes);
+
+/* vendor interface: svm/svm.c */
+int vendor_check(struct cl_finding *finding);
+void vendor_setup_root(struct cpu *cpu);
+void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code);
+uint64_t vendor_page_bits(uint64_t flags); /* of CL_MEM_* for the second-level tables */
+
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accesses that the guest's second-level tables do not allow: emulated devices, or a violation. */
+#include <decode.h>
+#include <log.h>
+#include <vendor.h>
+#include <x86.h>
+
+#define XAPIC_PAGE 0xfee00000UL
+
+/* Position of register n of the encoding in struct guest_regs; RSP is not there. */
+static const uint8_t reg_offset[16] = {
+	offsetof(struct guest_regs, rax), offsetof(struct guest_regs, rcx),
+	offsetof(struct guest_regs, rdx), offsetof(struct guest_regs, rbx),
+	offsetof(struct guest_regs, unused), offsetof(struct guest_regs, rbp),
+	offsetof(struct guest_regs, rsi), offsetof(struct guest_regs, rdi),
+	offsetof(struct guest_regs, r8),  offsetof(struct guest_regs, r9),
+	offsetof(struct guest_regs, r10), offsetof(struct guest_regs, r11),
+	offsetof(struct guest_regs, r12), offsetof(struct guest_regs, r13),
+	offsetof(struct guest_regs, r14), offsetof(struct guest_regs, r15),
+};
+
+#define REG_RSP 4
+
+static uint64_t reg_read(struct guest_regs *regs, const struct insn *insn)
+{
+	uint64_t value = insn->reg == REG_RSP ? guest_rsp() :
+						*(uint64_t *)((char *)regs + reg_offset[insn->reg]);
+
+	return insn->high_byte ? value >> 8 : value;
+}
+
+static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t value)
+{
+	uint64_t *reg = (uint64_t *)((char *)regs + reg_offset[insn->reg]);
+	uint64_t old = insn->reg == REG_RSP ? guest_rsp() : *reg;
+
+	if (insn->size < 8) {
+		unsigned int shift = 64 - insn->size * 8U;
+
+		value = insn->sign_extend ? (uint64_t)((int64_t)(value << shift) >> shift) :
+					    value << shift >> shift;
+	}
+	if (insn->high_byte)
+		value = (old & ~0xff00UL) | (value & 0xff) << 8;
+	else if (insn->result == 1)
+		value = (old & ~0xffUL) | (value & 0xff);
+	else if (insn->result == 2)
+		value = (old & ~0xffffUL) | (value & 0xffff);
+	else if (insn->result == 4)
+		value &= 0xffffffffUL;
+	if (insn->reg == REG_RSP)
+		guest_set_rsp(value);
+	else
+		*reg = value;
+}
+
+/* Device registers that share a page with others: the cell's config lists them by their bytes. */
+static bool subpage_access(const struct cell *cell, uint64_t address, bool write,
+			   unsigned int size, uint64_t *value)
+{
+	struct cl_memory region;
+
+	for_each_region(cell->config, i, region) {
+		volatile char *registers;
+
+		if (!(region.flags & CL_MEM_IO) || address < region.virt ||
+		    address + size > region.virt + region.size)
+			continue;
+		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
+			return false;
+		address += region.phys - region.virt;
+		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
+		registers += address & ~PAGE_MASK;
+		switch (size) {
+#define ACCESS(bytes, type)                                     \
+	case bytes:                                             \
+		if (write)                                      \
+			*(volatile type *)registers = (type)*value; \
+		else                                            \
+			*value = *(volatile type *)registers;   \
+		break
+			ACCESS(1, uint8_t);
+			ACCESS(2, uint16_t);
+			ACCESS(4, uint32_t);
+			ACCESS(8, uint64_t);
+#undef ACCESS
+		}
+		return true;
+	}
+	return false;
+}
+
+/* An access that no rule allows: root reads ones and its write is dropped, other cells end. */
+static bool refuse(bool write, uint64_t address, uint64_t *value)
+{
+	if (local->cpu->cell != &root_cell) {
+		cell_fail("%s of address 0x%lx that is not the cell's, at 0x%lx",
+			  write ? "write" : "read", address, guest_rip());
+		return false;
+	}
+	cell_denied(write ? "write to address" : "read of address", address, write ? *value : 0);
+	*value = ~0UL;
+	return true;
+}
+
+static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	struct cell *cell = local->cpu->cell;
+	uint64_t *exits = local->cpu->info->exits;
+	uint32_t value32 = (uint32_t)*value;
+
+	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode && size == 4) {
+		exits[CL_EXIT_XAPIC]++;
+		if (write)
+			apic_mmio_write(address & 0xfff, value32);
+		else
+			*value = apic_mmio_read(address & 0xfff);
+		return true;
+	}
+	if (size == 4 && ioapic_access(cell, address, write, &value32)) {
+		exits[CL_EXIT_IOAPIC]++;
+		*value = value32;
+		return true;
+	}
+	if (address >= ecam_start && address < ecam_end && size <= 4) {
+		unsigned int bdf_and_offset = (unsigned int)(address - ecam_start);
+
+		exits[CL_EXIT_PCI]++;
+		if (write)
+			pci_config_write(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff, size,
+					 value32);
+		else
+			*value = pci_config_read(cell, bdf_and_offset >> 12,
+						 bdf_and_offset & 0xfff, size);
+		return true;
+	}
+	exits[CL_EXIT_MMIO]++;
+	if (subpage_access(cell, address, write, size, value))
+		return true;
+	return refuse(write, address, value);
+}
+
+/* Root gets an exception that its kernel reports; other cells end. */
+static void not_emulated(bool write, uint64_t address, const unsigned char *bytes,
+			 unsigned int count)
+{
+	char text[48] = "";
+	int length = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		length += format(text + length, sizeof(text) - (size_t)length, "%02x ", bytes[i]);
+	if (local->cpu->cell == &root_cell) {
+		cell_denied("unknown instruction at address", address, guest_rip());
+		vendor_inject_exception(13, true, 0);
+	} else {
+		cell_fail("%s of 0x%lx by unknown instruction %s", write ? "write" : "read", address,
+			  text);
+	}
+}
+
+void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
+{
+	unsigned char copy[15];
+	const unsigned char *bytes;
+	unsigned int count = guest_assisted_bytes(&bytes);
+	struct insn insn;
+	uint64_t value = 0;
+
+	if (!count) {
+		count = guest_fetch(copy);
+		bytes = copy;
+	}
+	if (!count || !decode(bytes, count, guest_in_64bit() ? 64 : guest_in_32bit() ? 32 : 16, &insn) ||
+	    insn.write != write) {
+		local->cpu->info->exits[CL_EXIT_MMIO]++;
+		not_emulated(write, address, bytes, count);
+		return;
+	}
+	if (insn.write)
+		value = insn.immediate ? insn.value : reg_read(regs, &insn);
+	if (!device_access(address, write, insn.size, &value))
+		return;
+	if (!insn.write)
+		reg_write(regs, &insn, value);
+	guest_skip(insn.length);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Model-specific registers: default deny, the tables below are what is allowed. APM vol. 2,
+ * appendix A. A register that a guest may neither read nor write raises #GP, as if it were not there.
+ */
+#include <vendor.h>
+#include <x86.h>
+
+#define MSR_BITMAP_BYTES 8192
+
+struct msr_range {
+	uint32_t first, last;
+};
+
+/* Per-CPU registers of the guest that the CPU saves or that concern nobody else: no exit. */
+static const struct msr_range own_registers[] = {
+	{ 0x10, 0x10 },		      /* TSC */
+	{ 0x48, 0x49 },		      /* SPEC_CTRL, PRED_CMD */
+	{ 0x174, 0x176 },	      /* SYSENTER_CS, ESP, EIP */
+	{ MSR_PAT, MSR_PAT },	      /* the guest's own with nested paging, APM 15.25.8 */
+	{ 0x6a0, 0x6a8 },	      /* CET */
+	{ 0xc0000081, 0xc0000084 },   /* STAR, LSTAR, CSTAR, SFMASK */
+	{ 0xc0000100, 0xc0000103 },   /* FS base, GS base, KERNEL_GS base, TSC_AUX */
+};
+
+/* x2APIC registers that concern this CPU alone: TPR to EOI, SVR, ESR, timer, SELF IPI. */
+static const struct msr_range own_x2apic[] = {
+	{ 0x808, 0x80b }, { 0x80f, 0x80f }, { 0x828, 0x828 },
+	{ 0x832, 0x832 }, { 0x838, 0x838 }, { 0x83e, 0x83f },
+};
+
+/* Cells read these as they are. */
+static const struct msr_range cell_reads[] = {
+	{ 0x8b, 0x8b },		    /* microcode level */
+	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
+	{ 0xfe, 0xfe },		    /* MTRRcap */
+	{ 0x200, 0x20f },	    /* MTRRs */
+	{ 0x250, 0x250 },	    { 0x258, 0x259 }, { 0x268, 0x26f },
+	{ 0x2ff, 0x2ff },	    /* MTRRdefType */
+	{ 0x802, 0x803 },	    /* x2APIC id, version */
+	{ 0x80d, 0x80d },	    /* LDR */
+	{ 0x810, 0x827 },	    /* ISR, TMR, IRR */
+	{ 0x82f, 0x837 },	    /* local vectors, ICR */
+	{ 0x839, 0x839 },	    /* timer count */
+	{ 0xc0010015, 0xc0010015 }, /* HWCR */
+	{ 0xc0010064, 0xc006406b }, /* P-states */
+};
+
+/*
+ * Root is the machine's owner: it reads what there is, and writes what an operating system has to.
+ * Not in the list: SVM's own registers (VM_CR, HSAVE_PA, ...), SMM (SMBASE, SMMADDR, ...), SYSCFG,
+ * TOP_MEM, IORRs, microcode, which could change the ground under the hypervisor.
+ */
+static const struct msr_range root_writes[] = {
+	{ 0x10, 0x10 },		    /* TSC */
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
+	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
+	{ 0x179, 0x17b },	    /* machine check */
+	{ 0x1b0, 0x1b1 },	    /* energy, thermal */
+	{ MSR_DEBUGCTL, MSR_DEBUGCTL },
+	{ 0x1fc, 0x1fc },
+	{ 0x200, 0x26f },	    /* MTRRs */
+	{ 0x2ff, 0x2ff },
+	{ 0x280, 0x29f },	    /* CMCI */
+	{ 0x400, 0x47f },	    /* machine check banks */
+	{ MSR_XSS, MSR_XSS },
+	{ 0xc81, 0xc91 },	    /* cache allocation */
+	{ 0xc0000108, 0xc0000108 }, /* prefetch control */
+	{ 0xc0000200, 0xc000020f }, /* bandwidth */
+	{ 0xc0000300, 0xc0000302 }, /* performance counters, global */
+	{ 0xc0002000, 0xc0002fff }, /* scalable machine check banks: only those in the bitmap */
+	{ 0xc0010000, 0xc0010007 }, /* performance counters */
+	{ 0xc0010015, 0xc0010015 }, /* HWCR */
+	{ 0xc001001f, 0xc001001f }, /* northbridge configuration */
+	{ 0xc0010044, 0xc0010048 }, /* machine check masks */
+	{ 0xc0010055, 0xc0010055 }, /* interrupt pending */
+	{ 0xc0010062, 0xc0010063 }, /* P-state */
+	{ 0xc0010200, 0xc001020b }, /* performance counters */
+	{ 0xc00102b0, 0xc00102b4 }, /* CPPC */
+	{ 0xc0011019, 0xc001101b }, /* debug masks */
+	{ 0xc0011020, 0xc0011029 }, /* LS, IC, DE configuration: erratum work-arounds */
+	{ 0xc001102a, 0xc001103d }, /* instruction-based sampling */
+};
+
+/* Position of the pair of bits for an MSR: APM 15.11. -1: not in the map, always an exit. */
+static int bitmap_position(uint32_t msr)
+{
+	if (msr <= 0x1fff)
+		return (int)(msr * 2);
+	if (msr >= 0xc0000000 && msr <= 0xc0001fff)
+		return (int)(0x800 * 8 + (msr - 0xc0000000) * 2);
+	if (msr >= 0xc0010000 && msr <= 0xc0011fff)
+		return (int)(0x1000 * 8 + (msr - 0xc0010000) * 2);
+	return -1;
+}
+
+static void allow(unsigned char *bitmap, const struct msr_range *ranges, unsigned int count,
+		  unsigned int bits)
+{
+	for (; count; count--, ranges++) {
+		for (uint32_t msr = ranges->first; msr <= ranges->last; msr++) {
+			int position = bitmap_position(msr);
+
+			if (position < 0)
+				break;
+			bitmap[position / 8] &= (unsigned char)~(bits << position % 8);
+		}
+	}
+}
+
+#define READ  1U
+#define WRITE 2U
+#define ALLOW(bitmap, ranges, bits) allow(bitmap, ranges, ARRAY_SIZE(ranges), bits)
+
+static void intercept(unsigned char *bitmap, uint32_t msr)
+{
+	int position = bitmap_position(msr);
+
+	bitmap[position / 8] |= (unsigned char)(3U << position % 8);
+}
+
+void msr_init_cell(struct cell *cell)
+{
+	unsigned char *bitmap = cell->arch.msr_bitmap;
+
+	memset(bitmap, 0xff, MSR_BITMAP_BYTES);
+	if (cell == &root_cell) {
+		static const struct msr_range all[] = { { 0, 0x1fff },
+							{ 0xc0000000, 0xc0001fff },
+							{ 0xc0010000, 0xc0011fff } };
+
+		ALLOW(bitmap, all, READ);
+		ALLOW(bitmap, root_writes, WRITE);
+	} else {
+		ALLOW(bitmap, cell_reads, READ);
+	}
+	ALLOW(bitmap, own_registers, READ | WRITE);
+	if (x2apic_mode)
+		ALLOW(bitmap, own_x2apic, READ | WRITE);
+	intercept(bitmap, MSR_APIC_BASE);
+	intercept(bitmap, MSR_EFER);
+	intercept(bitmap, MSR_VM_CR);
+	intercept(bitmap, MSR_VM_HSAVE_PA);
+}
+
+bool msr_read(uint32_t msr, uint64_t *value)
+{
+	local->cpu->info->exits[CL_EXIT_MSR_READ]++;
+	switch (msr) {
+	case MSR_APIC_BASE:
+		*value = local->apic_base;
+		return true;
+	case MSR_EFER:
+		*value = guest_efer();
+		return true;
+	case MSR_VM_CR:
+		*value = BIT(3) | BIT(4); /* SVM locked off: there is none for a guest */
+		return true;
+	default:
+		cell_denied("read of MSR", msr, 0);
+		return false;
+	}
+}
+
+/* Bits of EFER that a guest can change: SCE, LME, NXE, LMSLE, FFXSR, TCE, and what else CPUs get. */
+#define EFER_SETTABLE (BIT(0) | EFER_LME | EFER_NXE | BIT(13) | BIT(14) | BIT(15) | BIT(21))
+
+static bool write_efer(uint64_t value)
+{
+	uint64_t old = guest_efer();
+
+	if (value & ~(EFER_SETTABLE | EFER_LMA))
+		return false;
+	/* LME cannot change while paging is on (APM 14.6.1); LMA follows the CPU. */
+	if ((value ^ old) & EFER_LME && guest_cr0() & CR0_PG)
+		return false;
+	guest_set_efer((value & EFER_SETTABLE) | (old & EFER_LMA));
+	return true;
+}
+
+bool msr_write(uint32_t msr, uint64_t value)
+{
+	uint64_t *exits = local->cpu->info->exits;
+
+	if (x2apic_mode && msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) {
+		exits[msr == MSR_X2APIC + 0x30 ? CL_EXIT_ICR : CL_EXIT_MSR_WRITE]++;
+		if (apic_msr_write(msr, value))
+			return true;
+		cell_denied("write to x2APIC register", msr, value);
+		return false;
+	}
+	exits[CL_EXIT_MSR_WRITE]++;
+	switch (msr) {
+	case MSR_EFER:
+		return write_efer(value);
+	case MSR_APIC_BASE:
+		/* Mode and address are those of the whole machine. */
+		if (value == local->apic_base)
+			return true;
+		break;
+	}
+	cell_denied("write to MSR", msr, value);
+	return false;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PCI configuration space. Each function belongs to root or to the one cell that its config names.
+ * Root reaches its functions' ECAM pages directly; those of a cell's functions are taken out of its
+ * mappings, and whoever has no mapping comes here. Cells always come here.
+ */
+#include <x86.h>
+
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+#define ENABLE	    BIT(31)
+
+uint64_t ecam_start, ecam_end;
+
+static struct lock hardware_lock; /* the port pair */
+
+/*
+ * What a cell may write in the header of its own function (PCI Local Bus 3.0, 6.1), by byte. Base
+ * addresses stay where its memory regions say; capabilities are read-only.
+ */
+static const uint8_t writable[64] = {
+	[0x04] = 0x07, /* command: I/O, memory, bus master */
+	[0x05] = 0x04, /* command: INTx disable */
+	[0x0c] = 0xff, /* cache line size */
+	[0x0d] = 0xff, /* latency timer */
+	[0x3c] = 0xff, /* interrupt line */
+};
+
+static bool lists(const struct cell *cell, uint32_t bdf)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+
+	for (uint32_t i = 0; section && i < section->count; i++) {
+		struct cl_pci_device device;
+
+		cl_get_entry(section, i, &device, sizeof(device));
+		if ((uint32_t)(device.bus << 8 | device.devfn) == bdf)
+			return true;
+	}
+	return false;
+}
+
+static bool owns(const struct cell *cell, uint32_t bdf)
+{
+	if (cell != &root_cell)
+		return lists(cell, bdf);
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
+		if (cells[i] && lists(cells[i], bdf))
+			return false;
+	return true;
+}
+
+static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
+			 uint32_t value)
+{
+	/* Beyond the first 256 bytes only ECAM reaches. */
+	if (offset >= 0x100) {
+		volatile char *page;
+
+		if (ecam_start + (bdf << 12) >= ecam_end)
+			return ~0U;
+		page = window(WINDOW_MMIO, ecam_start + (bdf << 12), PTE_RW | PTE_PCD | PTE_PWT);
+		page += offset;
+		switch (size) {
+		case 1:
+			if (write)
+				*(volatile uint8_t *)page = (uint8_t)value;
+			else
+				value = *(volatile uint8_t *)page;
+			break;
+		case 2:
+			if (write)
+				*(volatile uint16_t *)page = (uint16_t)value;
+			else
+				value = *(volatile uint16_t *)page;
+			break;
+		default:
+			if (write)
+				*(volatile uint32_t *)page = value;
+			else
+				value = *(volatile uint32_t *)page;
+		}
+		return value;
+	}
+	lock_take(&hardware_lock);
+	port_out(PCI_ADDRESS, 4, (uint32_t)ENABLE | bdf << 8 | (offset & 0xfc));
+	if (write)
+		port_out((uint16_t)(PCI_DATA + (offset & 3)), size, value);
+	else
+		value = port_in((uint16_t)(PCI_DATA + (offset & 3)), size);
+	lock_drop(&hardware_lock);
+	return value;
+}
+
+static bool well_formed(unsigned int offset, unsigned int size)
+{
+	return (size == 1 || size == 2 || size == 4) && offset + size <= 4096 &&
+	       (offset & 3) + size <= 4;
+}
+
+uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size)
+{
+	if (!owns(cell, bdf) || !well_formed(offset, size))
+		return ~0U;
+	return hardware(bdf, offset, size, false, 0);
+}
+
+void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
+		      uint32_t value)
+{
+	uint32_t mask = 0;
+
+	if (!owns(cell, bdf) || !well_formed(offset, size)) {
+		cell_denied("PCI configuration write (bdf << 12 | offset)", bdf << 12 | offset,
+			    value);
+		return;
+	}
+	if (cell != &root_cell) {
+		for (unsigned int i = 0; i < size; i++)
+			if (offset + i < sizeof(writable))
+				mask |= (uint32_t)writable[offset + i] << (8 * i);
+		if (!mask) {
+			cell_denied("PCI configuration write (bdf << 12 | offset)",
+				    bdf << 12 | offset, value);
+			return;
+		}
+		value = (value & mask) | (hardware(bdf, offset, size, false, 0) & ~mask);
+	}
+	hardware(bdf, offset, size, true, value);
+}
+
+void pci_init(const struct cl_platform *platform)
+{
+	ecam_start = platform->ecam_phys;
+	ecam_end = ecam_start;
+	if (ecam_start) {
+		/* Bus numbers count from the start of the segment, so does the address. */
+		ecam_end += (uint64_t)(platform->ecam_last_bus + 1) << 20;
+	}
+}
+
+int pci_move(const struct cell *cell, bool to_cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+
+	for (uint32_t i = 0; section && ecam_start && i < section->count; i++) {
+		struct cl_pci_device device;
+		uint64_t page;
+		int err;
+
+		cl_get_entry(section, i, &device, sizeof(device));
+		page = ecam_start + ((uint64_t)(device.bus << 8 | device.devfn) << 12);
+		if (to_cell) {
+			err = arch_unmap(&root_cell, page, PAGE_SIZE);
+		} else {
+			struct cl_memory region = { .phys = page,
+						    .virt = page,
+						    .size = PAGE_SIZE,
+						    .flags = CL_MEM_READ | CL_MEM_WRITE |
+							     CL_MEM_IO };
+
+			err = arch_map(&root_cell, &region);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* I/O ports that do not go straight to the hardware. */
+#include <x86.h>
+
+#define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
+
+#define PCI_ADDRESS  0xcf8
+#define PCI_DATA     0xcfc
+#define COM1	     0x3f8
+
+static void set_intercept(unsigned char *bitmap, unsigned int port, bool intercept)
+{
+	if (intercept)
+		bitmap[port / 8] |= (unsigned char)(1 << port % 8);
+	else
+		bitmap[port / 8] &= (unsigned char)~(1 << port % 8);
+}
+
+void pio_init_cell(struct cell *cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PIO);
+	unsigned char *bitmap = cell->arch.io_bitmap;
+
+	memset(bitmap, 0xff, IO_BITMAP_BYTES);
+	for (uint32_t i = 0; section && i < section->count; i++) {
+		struct cl_pio range;
+
+		cl_get_entry(section, i, &range, sizeof(range));
+		for (uint32_t port = range.base; port < range.base + range.length; port++)
+			set_intercept(bitmap, port, false);
+	}
+	/* Address and data port of the PCI configuration space work only as a pair, one user at a time. */
+	for (unsigned int port = PCI_ADDRESS; port < PCI_DATA + 4; port++)
+		set_intercept(bitmap, port, true);
+	/* A port that another cell has is not root's while it has it. */
+	if (cell->config->flags & CL_CELL_VUART)
+		for (unsigned int port = COM1; port < COM1 + UART_REGISTERS; port++)
+			set_intercept(bitmap, port, true);
+}
+
+/* Ports of a new cell leave root, and come back with its end. */
+void pio_move(const struct cell *cell, bool to_cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PIO);
+
+	for (uint32_t i = 0; section && i < section->count; i++) {
+		struct cl_pio range;
+
+		cl_get_entry(section, i, &range, sizeof(range));
+		for (uint32_t port = range.base; port < range.base + range.length; port++)
+			if (port < PCI_ADDRESS || port >= PCI_DATA + 4)
+				set_intercept(root_cell.arch.io_bitmap, port, to_cell);
+	}
+}
+
+bool pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
+{
+	struct cpu *cpu = local->cpu;
+	struct cell *cell = cpu->cell;
+
+	if (port >= PCI_ADDRESS && port < PCI_DATA + 4) {
+		cpu->info->exits[CL_EXIT_PCI]++;
+		if (port == PCI_ADDRESS && size == 4) {
+			if (in)
+				*value = cell->arch.pci_address;
+			else
+				cell->arch.pci_address = *value;
+		} else if (port >= PCI_DATA && cell->arch.pci_address & BIT(31)) {
+			uint32_t bdf = cell->arch.pci_address >> 8 & 0xffff;
+			unsigned int offset = (cell->arch.pci_address & 0xfc) + (port & 3);
+
+			if (in)
+				*value = pci_config_read(cell, bdf, offset, size);
+			else
+				pci_config_write(cell, bdf, offset, size, *value);
+		} else if (cell == &root_cell) {
+			/* Bytes 0xcf9 to 0xcfb: the reset register of many chipsets */
+			if (in)
+				*value = port_in(port, size);
+			else
+				port_out(port, size, *value);
+		} else if (in) {
+			*value = ~0U;
+		}
+		return true;
+	}
+	cpu->info->exits[CL_EXIT_PIO]++;
+	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS) {
+		/* Wider accesses are to several 8-bit registers; nobody uses them. */
+		if (in)
+			*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
+		else if (size == 1)
+			uart_write(&cell->uart, port - COM1, (uint8_t)*value);
+		return true;
+	}
+	/* Nobody there, as far as this cell can see. */
+	if (in)
+		*value = ~0U;
+	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
+	return true;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The x86 side of cells and of the machine: what the core asks for in arch.h. */
+#include <image.h>
+#include <page.h>
+#include <vendor.h>
+#include <x86.h>
+
+#define XAPIC_PAGE 0xfee00000UL
+
+#define IO_BITMAP_PAGES	 3
+#define MSR_BITMAP_PAGES 2
+
+uint8_t phys_bits;
+static bool have_1g_pages;
+
+static void find_features(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	phys_bits = (uint8_t)a;
+	cpuid(0x80000001, 0, &a, &b, &c, &d);
+	have_1g_pages = d & BIT(26);
+}
+
+void arch_limits(struct cl_limits *limits)
+{
+	find_features();
+	memset(limits, 0, sizeof(*limits));
+	limits->arch = CL_ARCH_X86_64;
+	limits->phys_bits = phys_bits;
+	limits->max_cpus = cpu_count;
+	limits->hv_phys = image_system.hv_phys;
+	limits->hv_size = image_system.hv_size;
+}
+
+int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
+{
+	if (have_1g_pages)
+		info.head.features |= CL_FEATURE_1G_PAGES;
+	if (read_cr4() & CR4_LA57)
+		info.head.features |= CL_FEATURE_LA57;
+	pci_init(platform);
+	return vendor_check(finding);
+}
+
+int arch_cell_init(struct cell *cell)
+{
+	struct arch_cell *arch = &cell->arch;
+	/* Nested tables have the depth of the hypervisor's own: APM 15.25.3. */
+	unsigned int levels = read_cr4() & CR4_LA57 ? 5 : 4;
+	struct cl_memory region;
+	int err;
+
+	if (cell == &root_cell)
+		apic_init();
+	err = paging_init(&arch->npt, levels, have_1g_pages ? 3 : 2, PTE_P | PTE_RW | PTE_US);
+	arch->io_bitmap = page_alloc(IO_BITMAP_PAGES);
+	arch->msr_bitmap = page_alloc(MSR_BITMAP_PAGES);
+	if (err || !arch->io_bitmap || !arch->msr_bitmap)
+		goto no_memory;
+	arch->npt_phys = virt_to_phys(arch->npt.root);
+	arch->io_bitmap_phys = virt_to_phys(arch->io_bitmap);
+	arch->msr_bitmap_phys = virt_to_phys(arch->msr_bitmap);
+	pio_init_cell(cell);
+	msr_init_cell(cell);
+	/* xAPIC: every CPU reads its own registers, writes are moderated. */
+	if (!x2apic_mode) {
+		err = paging_update(&arch->npt, XAPIC_PAGE, XAPIC_PAGE, PAGE_SIZE,
+				    vendor_page_bits(CL_MEM_READ | CL_MEM_IO));
+		if (err)
+			goto no_memory;
+	}
+	for_each_region(cell->config, i, region)
+		if (region.flags & CL_MEM_COMM)
+			arch->comm_address = region.virt;
+	if (cell != &root_cell) {
+		pio_move(cell, true);
+		err = pci_move(cell, true);
+		if (err) {
+			arch_cell_exit(cell);
+			return err;
+		}
+	}
+	return 0;
+
+no_memory:
+	paging_exit(&arch->npt);
+	page_free(arch->io_bitmap, IO_BITMAP_PAGES);
+	page_free(arch->msr_bitmap, MSR_BITMAP_PAGES);
+	return -ENOMEM;
+}
+
+void arch_cell_exit(struct cell *cell)
+{
+	pio_move(cell, false);
+	/* The tables for these pages exist: mapping them again cannot fail. */
+	(void)pci_move(cell, false);
+	paging_exit(&cell->arch.npt);
+	page_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
+	page_free(cell->arch.msr_bitmap, MSR_BITMAP_PAGES);
+}
+
+void arch_cell_entry(const struct cell *cell, struct arch_start *start)
+{
+	start->kind = START_FLAT;
+	start->address = cell->config->entry;
+	start->ebx = cell->arch.comm_address;
+}
+
+void arch_fill_comm(struct cl_comm *comm)
+{
+	comm->flags = x2apic_mode ? CL_COMM_X2APIC : 0;
+}
+
+int arch_map(struct cell *cell, const struct cl_memory *region)
+{
+	/* Registers that share a page with foreign ones are reached one by one, in mmio.c. */
+	if ((region->phys | region->virt | region->size) & ~PAGE_MASK)
+		return 0;
+	return paging_update(&cell->arch.npt, region->virt, region->phys, region->size,
+			     vendor_page_bits(region->flags));
+}
+
+int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size)
+{
+	return paging_update(&cell->arch.npt, virt, 0, size, 0);
+}
+
+uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
+{
+	uint64_t page_size;
+	uint64_t entry = paging_lookup(&cell->arch.npt, virt, &page_size);
+
+	if (!entry || (flags & CL_MEM_WRITE && !(entry & PTE_RW)))
+		return ~0UL;
+	return (entry & PTE_ADDRESS & ~(page_size - 1)) | (virt & (page_size - 1));
+}
+
+/* XRSTOR from an area whose header says "all in initial state": APM vol. 1, 11.5. */
+void x86_reset_fpu(void)
+{
+	static const struct {
+		uint8_t legacy[24];
+		uint32_t mxcsr, mxcsr_mask;
+		uint8_t rest[480];
+		uint64_t header[8];
+	} __attribute__((aligned(64))) initial = { .mxcsr = 0x1f80 };
+
+	asm volatile("fninit");
+	if (read_cr4() & CR4_OSXSAVE) {
+		uint32_t low, high;
+
+		asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+		asm volatile("xrstor64 %0" : : "m"(initial), "a"(low), "d"(high));
+		asm volatile("xsetbv" : : "c"(0), "a"(1), "d"(0));
+	} else {
+		asm volatile("fxrstor64 %0" : : "m"(initial));
+	}
+}

@@ -1,0 +1,730 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cells: create, load, start, stop, destroy. Every change is checked completely before anything is
+ * changed; only what can fail for want of memory while root's tables are split is rolled back.
+ */
+#include <arch.h>
+#include <cell.h>
+#include <log.h>
+#include <page.h>
+
+struct cell root_cell;
+struct cell *cells[CONFIG_MAX_CELLS];
+
+/* Held during management calls. A second caller gets -EAGAIN: nobody spins for long on a lock. */
+static struct lock management;
+static bool disabling;
+
+/* Bytes that one CL_HC_CELL_SCRUB zeroes at most: bounds the time that the caller is held. */
+#define SCRUB_BYTES (128 * 1024UL)
+
+bool config_region(const struct cl_config *config, uint32_t index, struct cl_memory *region)
+{
+	const struct cl_section *section = cl_find_section(config, CL_SEC_MEMORY);
+
+	if (!section || index >= section->count)
+		return false;
+	cl_get_entry(section, index, region, sizeof(*region));
+	return true;
+}
+
+/* Memory that leaves root when the cell gets it. */
+static bool taken_from_root(const struct cl_memory *region)
+{
+	return !(region->flags & (CL_MEM_SHARED | CL_MEM_COMM));
+}
+
+static bool is_ram(const struct cl_memory *region)
+{
+	return taken_from_root(region) && !(region->flags & CL_MEM_IO);
+}
+
+static uint64_t page_floor(uint64_t address)
+{
+	return address & PAGE_MASK;
+}
+
+/* One to one, with all rights: root's view of memory that it owns. Sub-page registers: whole page. */
+static int give_to_root(const struct cl_memory *region)
+{
+	struct cl_memory root_view = *region;
+
+	root_view.virt = root_view.phys = page_floor(region->phys);
+	root_view.size = ALIGN_UP(region->phys + region->size, PAGE_SIZE) - root_view.phys;
+	root_view.flags = CL_MEM_RAM | (region->flags & CL_MEM_IO);
+	return arch_map(&root_cell, &root_view);
+}
+
+static int take_from_root(const struct cl_memory *region)
+{
+	uint64_t start = page_floor(region->phys);
+
+	return arch_unmap(&root_cell, start,
+			  ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+}
+
+/* Make every CPU of root forget what was unmapped, this one included. */
+static void flush_root(void)
+{
+	struct cpu *self = arch_this_cpu();
+
+	for_each_cpu_in(&root_cell, i)
+		if (&cpus[i] != self)
+			cpu_post(&cpus[i], CPU_EV_FLUSH);
+	arch_flush_guest_tlb(self);
+	for_each_cpu_in(&root_cell, i)
+		if (&cpus[i] != self)
+			cpu_wait(&cpus[i], CPU_EV_FLUSH);
+}
+
+static int refuse(int error, const char *object, const char *field, uint64_t found,
+		  uint64_t expected, const char *rule)
+{
+	struct cl_finding *finding = &info.head.finding;
+
+	memset(finding, 0, sizeof(*finding));
+	finding->error = -error;
+	finding->found = found;
+	finding->expected = expected;
+	copy_string(finding->object, object, sizeof(finding->object));
+	copy_string(finding->field, field, sizeof(finding->field));
+	copy_string(finding->rule, rule, sizeof(finding->rule));
+	return -error;
+}
+
+static void assign_cpu(struct cpu *cpu, struct cell *cell)
+{
+	struct cl_cell_info *old = cpu->cell->info;
+
+	old->cpus[cpu->id / 64] &= ~BIT(cpu->id % 64);
+	cell->info->cpus[cpu->id / 64] |= BIT(cpu->id % 64);
+	cpu->cell = cell;
+	cpu->info->cell = cell->id;
+	memset(cpu->info->exits, 0, sizeof(cpu->info->exits));
+}
+
+/* The cell of a management call; root itself is not managed. */
+static struct cell *managed_cell(uint64_t id)
+{
+	if (id == 0 || id >= CONFIG_MAX_CELLS || !cells[id])
+		return NULL;
+	return cells[id];
+}
+
+int cell_init_root(const struct cl_config *config)
+{
+	struct cl_cell_info *slot = &info.cells[0];
+	struct cl_memory region;
+	int err;
+
+	disabling = false;
+	memset(cells, 0, sizeof(cells));
+	memset(&root_cell, 0, sizeof(root_cell));
+	root_cell.config = config;
+	root_cell.info = slot;
+	slot->state = CL_STATE_RUNNING;
+	slot->flags = config->flags;
+	slot->generation = 1;
+	copy_string(slot->name, config->name, sizeof(slot->name));
+	for_each_cpu(i) {
+		slot->cpus[i / 64] |= BIT(i % 64);
+		cpus[i].cell = &root_cell;
+	}
+	err = arch_cell_init(&root_cell);
+	if (err)
+		return refuse(-err, "platform", "hv_size", info.head.hv_size, 0,
+			      "not enough hypervisor memory for the root cell; enlarge hv_size");
+	for_each_region(config, i, region) {
+		err = arch_map(&root_cell, &region);
+		if (err)
+			return refuse(-err, "memory region", "size", region.size, 0,
+				      "not enough hypervisor memory to map it; enlarge hv_size");
+		if (!(region.flags & CL_MEM_IO))
+			slot->memory += region.size;
+	}
+	/* The info region is for reading, the rest of the hypervisor's memory is not there. */
+	err = arch_unmap(&root_cell, info.head.hv_phys, info.head.hv_size);
+	if (!err) {
+		struct cl_memory window = { .phys = virt_to_phys(&info),
+					    .virt = virt_to_phys(&info),
+					    .size = sizeof(info),
+					    .flags = CL_MEM_READ };
+
+		err = arch_map(&root_cell, &window);
+	}
+	if (err)
+		return refuse(-err, "platform", "hv_size", info.head.hv_size, 0,
+			      "not enough hypervisor memory; enlarge hv_size");
+	cells[0] = &root_cell;
+	return 0;
+}
+
+/* Copy the blob out of root's memory: what is checked is then what is used. */
+static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int *pages)
+{
+	unsigned char *copy;
+	uint64_t done = 0;
+
+	if (size < sizeof(struct cl_config) || size > CL_CONFIG_MAX) {
+		refuse(EINVAL, "config", "total_size", size, CL_CONFIG_MAX,
+		       "a config has at least a header and at most this size");
+		return NULL;
+	}
+	*pages = (unsigned int)(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
+	copy = page_alloc(*pages);
+	if (!copy) {
+		refuse(ENOMEM, "config", "total_size", size, page_count_free() * PAGE_SIZE,
+		       "hypervisor memory is used up; destroy a cell or enlarge hv_size");
+		return NULL;
+	}
+	while (done < size) {
+		uint64_t host = arch_translate(&root_cell, phys + done, CL_MEM_READ);
+		uint64_t offset = (phys + done) & ~PAGE_MASK;
+		uint64_t piece = MIN(size - done, PAGE_SIZE - offset);
+
+		if (host == ~0UL) {
+			refuse(EINVAL, "config", "address", phys + done, 0,
+			       "root does not own the memory that the config is in");
+			page_free(copy, *pages);
+			return NULL;
+		}
+		memcpy(copy + done, (char *)arch_window(host & PAGE_MASK) + offset, piece);
+		done += piece;
+	}
+	return (struct cl_config *)copy;
+}
+
+/* Everything that can be wrong with a new cell; nothing is changed. */
+static int check_new_cell(const struct cl_config *config, uint64_t size)
+{
+	struct cl_finding *finding = &info.head.finding;
+	const struct cl_section *section;
+	struct cl_limits limits;
+	struct cl_memory region;
+	int err;
+
+	arch_limits(&limits);
+	err = cl_check_config(config, size, &limits, finding);
+	if (err)
+		return err;
+	if (config->flags & CL_CELL_ROOT)
+		return refuse(EINVAL, "config", "flags", config->flags, 0,
+			      "this is a root cell's config; hvctl enable takes it");
+	err = cl_check_against_root(config, root_cell.config, finding);
+	if (err)
+		return err;
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++) {
+		if (!cells[i])
+			continue;
+		err = cl_check_pair(config, cells[i]->config, finding);
+		if (err)
+			return err;
+	}
+	for_each_region(config, i, region) {
+		if (region.flags & CL_MEM_COMM)
+			continue;
+		if (region.phys == CL_AUTO)
+			return refuse(EINVAL, "memory region", "phys", CL_AUTO, 0,
+				      "the driver has to fill in addresses that say CL_AUTO");
+	}
+	section = cl_find_section(config, CL_SEC_CPUS);
+	for (uint32_t i = 0; i < section->count; i++) {
+		struct cl_cpu entry;
+
+		cl_get_entry(section, i, &entry, sizeof(entry));
+		if (entry.id >= cpu_count || cpus[entry.id].cell != &root_cell)
+			return refuse(EBUSY, "CPU", "id", entry.id, cpu_count,
+				      "root does not own this CPU; see hvctl cell list");
+		if (&cpus[entry.id] == arch_this_cpu())
+			return refuse(EBUSY, "CPU", "id", entry.id, 0,
+				      "this CPU is executing the request; take it offline first");
+	}
+	return 0;
+}
+
+static void free_cell(struct cell *cell)
+{
+	arch_cell_exit(cell);
+	page_free(cell->comm, cell->comm ? 1 : 0);
+	page_free((void *)cell->config, cell->config_pages);
+	cells[cell->id] = NULL;
+	cell->info->state = CL_STATE_UNUSED;
+	page_free(cell, 1);
+}
+
+static struct cell *new_cell(const struct cl_config *config, unsigned int config_pages)
+{
+	struct cl_memory region;
+	struct cell *cell;
+	uint32_t id;
+
+	_Static_assert(sizeof(struct cell) <= PAGE_SIZE, "struct cell outgrew its page");
+	for (id = 1; id < CONFIG_MAX_CELLS && cells[id]; id++)
+		;
+	if (id == CONFIG_MAX_CELLS) {
+		refuse(ENOSPC, "config", "name", id, CONFIG_MAX_CELLS - 1,
+		       "as many cells exist as this build allows (CONFIG_MAX_CELLS)");
+		return NULL;
+	}
+	cell = page_alloc(1);
+	if (!cell)
+		goto no_memory;
+	cell->id = id;
+	cell->config = config;
+	cell->info = &info.cells[id];
+	if (arch_cell_init(cell)) {
+		page_free(cell, 1);
+		goto no_memory;
+	}
+	cells[id] = cell;
+	cell->info->generation++;
+	cell->info->flags = config->flags;
+	cell->info->memory = 0;
+	memset(cell->info->cpus, 0, sizeof(cell->info->cpus));
+	copy_string(cell->info->name, config->name, sizeof(cell->info->name));
+	cell->info->id = id;
+	cell->info->console_written = 0;
+	cell->info->console_offset = 0;
+	log_forget_cell(id);
+	if (config->flags & CL_CELL_VUART) {
+		memset(info.consoles[id], 0, CL_CONSOLE_SIZE);
+		uart_init(&cell->uart, info.consoles[id], &cell->info->console_written);
+		cell->info->console_offset = offsetof(struct info_region, consoles) +
+					     id * CL_CONSOLE_SIZE;
+	}
+	for_each_region(config, i, region) {
+		if (region.flags & CL_MEM_COMM) {
+			cell->comm = page_alloc(1);
+			if (!cell->comm)
+				break;
+			region.phys = virt_to_phys(cell->comm);
+			region.flags = CL_MEM_READ | CL_MEM_WRITE;
+		}
+		if (arch_map(cell, &region)) {
+			free_cell(cell);
+			goto no_memory;
+		}
+		if (is_ram(&region))
+			cell->info->memory += region.size;
+	}
+	cell->config_pages = config_pages; /* from here on free_cell() frees it too */
+	return cell;
+
+no_memory:
+	refuse(ENOMEM, "config", "name", page_count_free() * PAGE_SIZE, 0,
+	       "hypervisor memory is used up; destroy a cell or enlarge hv_size in the root config");
+	return NULL;
+}
+
+static int64_t create_locked(uint64_t config_phys, uint64_t size)
+{
+	unsigned int used_before = (unsigned int)(page_bytes_used() / PAGE_SIZE);
+	const struct cl_section *section;
+	struct cl_memory region;
+	struct cl_config *config;
+	struct cell *cell;
+	unsigned int config_pages;
+	int err;
+
+	if (disabling)
+		return -EBUSY;
+	config = fetch_config(config_phys, size, &config_pages);
+	if (!config)
+		return info.head.finding.error;
+	err = check_new_cell(config, size);
+	if (err) {
+		page_free(config, config_pages);
+		return err;
+	}
+	cell = new_cell(config, config_pages);
+	if (!cell) {
+		page_free(config, config_pages);
+		return info.head.finding.error;
+	}
+
+	/* Root keeps loadable memory until the start; the rest leaves it now. */
+	for_each_region(config, i, region) {
+		if (!taken_from_root(&region) || region.flags & CL_MEM_LOADABLE)
+			continue;
+		err = take_from_root(&region);
+		if (err)
+			goto give_back;
+	}
+	cell->loadable = true;
+	flush_root();
+
+	section = cl_find_section(config, CL_SEC_CPUS);
+	for (uint32_t i = 0; i < section->count; i++) {
+		struct cl_cpu entry;
+
+		cl_get_entry(section, i, &entry, sizeof(entry));
+		cpu_post(&cpus[entry.id], CPU_EV_PARK);
+		if (!cpu_wait(&cpus[entry.id], CPU_EV_PARK)) {
+			err = refuse(EIO, "CPU", "id", entry.id, 0, "it does not answer");
+			goto give_back;
+		}
+		assign_cpu(&cpus[entry.id], cell);
+	}
+	cell->info->hv_memory = page_bytes_used() - used_before * PAGE_SIZE + CL_CONSOLE_SIZE;
+	info.head.mem_used = info.head.mem_image + page_bytes_used();
+	cell->info->state = CL_STATE_STOPPED;
+	log_info("cell '%s' (%u) created", cell->info->name, cell->id);
+	return cell->id;
+
+give_back:
+	/* Mapping back what was just unmapped finds all tables in place: it cannot fail. */
+	for_each_cpu_in(cell, i)
+		assign_cpu(&cpus[i], &root_cell);
+	for_each_region(config, i, region)
+		if (taken_from_root(&region))
+			(void)give_to_root(&region);
+	free_cell(cell);
+	if (err == -ENOMEM)
+		refuse(ENOMEM, "config", "name", 0, 0,
+		       "hypervisor memory is used up; enlarge hv_size in the root config");
+	return err;
+}
+
+int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused)
+{
+	int64_t result;
+
+	(void)unused;
+	if (!lock_try(&management))
+		return -EAGAIN;
+	memset(&info.head.finding, 0, sizeof(info.head.finding));
+	result = create_locked(config_phys, size);
+	lock_drop(&management);
+	return result;
+}
+
+/* Stop all CPUs of a cell: they wait in the hypervisor, registers reset when they start again. */
+static int park_cpus(struct cell *cell)
+{
+	for_each_cpu_in(cell, i)
+		cpu_post(&cpus[i], CPU_EV_PARK);
+	for_each_cpu_in(cell, i)
+		if (!cpu_wait(&cpus[i], CPU_EV_PARK))
+			return -EIO;
+	return 0;
+}
+
+static int loadable_to_root(struct cell *cell)
+{
+	struct cl_memory region;
+	int err;
+
+	for_each_region(cell->config, i, region) {
+		if (!(region.flags & CL_MEM_LOADABLE))
+			continue;
+		err = give_to_root(&region);
+		if (err)
+			return err;
+	}
+	cell->loadable = true;
+	return 0;
+}
+
+static int64_t set_loadable_locked(struct cell *cell)
+{
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (cell->info->state == CL_STATE_DESTROYING)
+		return -EBUSY;
+	err = park_cpus(cell);
+	if (err)
+		return err;
+	cell->info->state = CL_STATE_STOPPED;
+	return cell->loadable ? 0 : loadable_to_root(cell);
+}
+
+static void fill_comm(struct cell *cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_CPUS);
+	struct cl_comm *comm = cell->comm;
+
+	memset(comm, 0, PAGE_SIZE);
+	comm->magic = CL_COMM_MAGIC;
+	comm->abi_version = CL_ABI_VERSION;
+	comm->tsc_khz = info.head.tsc_khz;
+	comm->cell_state = CL_STATE_RUNNING;
+	comm->cpu_count = MIN(section->count, CL_COMM_MAX_CPUS);
+	for (uint32_t i = 0; i < comm->cpu_count; i++) {
+		struct cl_cpu entry;
+
+		cl_get_entry(section, i, &entry, sizeof(entry));
+		comm->hw_ids[i] = cpus[entry.id].hw_id;
+	}
+	arch_fill_comm(comm);
+}
+
+static int64_t start_locked(struct cell *cell)
+{
+	struct arch_start entry;
+	struct cl_memory region;
+	struct cl_cpu first;
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (cell->info->state != CL_STATE_STOPPED && cell->info->state != CL_STATE_SHUT_DOWN &&
+	    cell->info->state != CL_STATE_FAILED)
+		return -EBUSY;
+	if (cell->loadable) {
+		for_each_region(cell->config, i, region) {
+			if (!(region.flags & CL_MEM_LOADABLE))
+				continue;
+			err = take_from_root(&region);
+			if (err) {
+				(void)loadable_to_root(cell);
+				return err;
+			}
+		}
+		cell->loadable = false;
+		flush_root();
+	}
+	if (cell->comm)
+		fill_comm(cell);
+	cell->denied = 0;
+	arch_cell_entry(cell, &entry);
+	cl_get_entry(cl_find_section(cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
+	/* All CPUs forget their past and wait; then the first one starts. */
+	for_each_cpu_in(cell, i)
+		cpu_post(&cpus[i], CPU_EV_WAIT);
+	for_each_cpu_in(cell, i)
+		if (!cpu_wait(&cpus[i], CPU_EV_WAIT))
+			return -EIO;
+	cell->info->state = CL_STATE_RUNNING;
+	cpus[first.id].start = entry;
+	cpu_post(&cpus[first.id], CPU_EV_START);
+	log_info("cell '%s' (%u) started", cell->info->name, cell->id);
+	return 0;
+}
+
+static int64_t destroy_locked(struct cell *cell)
+{
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (cell->info->state == CL_STATE_DESTROYING)
+		return 0;
+	err = park_cpus(cell);
+	if (err)
+		return err;
+	cell->info->state = CL_STATE_DESTROYING;
+	cell->scrubbed = 0;
+	for_each_cpu_in(cell, i) {
+		assign_cpu(&cpus[i], &root_cell);
+		cpu_post(&cpus[i], CPU_EV_WAIT);
+	}
+	if (cell->loadable) {
+		struct cl_memory region;
+
+		/* Root must not see the memory while it is being zeroed, and cannot keep what it put there. */
+		for_each_region(cell->config, i, region)
+			if (region.flags & CL_MEM_LOADABLE)
+				(void)take_from_root(&region);
+		cell->loadable = false;
+		flush_root();
+	}
+	log_info("cell '%s' (%u) destroyed", cell->info->name, cell->id);
+	return 0;
+}
+
+/* Zero the next SCRUB_BYTES of the cell's RAM, counted over its regions. Returns what remains. */
+static uint64_t scrub_piece(struct cell *cell)
+{
+	uint64_t position = 0, budget = SCRUB_BYTES;
+	struct cl_memory region;
+
+	for_each_region(cell->config, i, region) {
+		if (!is_ram(&region) || !(region.flags & CL_MEM_WRITE))
+			continue;
+		while (budget && cell->scrubbed >= position &&
+		       cell->scrubbed < position + region.size) {
+			memset(arch_window(region.phys + cell->scrubbed - position), 0, PAGE_SIZE);
+			cell->scrubbed += PAGE_SIZE;
+			budget -= PAGE_SIZE;
+		}
+		position += region.size;
+	}
+	return position - cell->scrubbed;
+}
+
+static int64_t scrub_locked(struct cell *cell)
+{
+	struct cl_memory region;
+	uint64_t remaining;
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (cell->info->state != CL_STATE_DESTROYING)
+		return -EBUSY;
+	remaining = scrub_piece(cell);
+	if (remaining)
+		return (int64_t)remaining;
+	for_each_region(cell->config, i, region) {
+		if (!taken_from_root(&region))
+			continue;
+		err = give_to_root(&region);
+		if (err)
+			return err;
+	}
+	free_cell(cell);
+	info.head.mem_used = info.head.mem_image + page_bytes_used();
+	return 0;
+}
+
+static int64_t state_locked(struct cell *cell)
+{
+	if (!cell)
+		return -ENOENT;
+	/* The cell says goodbye in its comm region; here it is believed. */
+	if (cell->info->state == CL_STATE_RUNNING && cell->comm &&
+	    READ_ONCE(cell->comm->cell_state) == CL_STATE_SHUT_DOWN) {
+		int err = park_cpus(cell);
+
+		if (err)
+			return err;
+		cell->info->state = CL_STATE_SHUT_DOWN;
+		log_info("cell '%s' (%u) shut down", cell->info->name, cell->id);
+	}
+	return cell->info->state;
+}
+
+static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
+{
+	int64_t result;
+
+	if (!lock_try(&management))
+		return -EAGAIN;
+	result = operation(managed_cell(id));
+	lock_drop(&management);
+	return result;
+}
+
+int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return with_lock(id, set_loadable_locked);
+}
+
+int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return with_lock(id, start_locked);
+}
+
+int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return with_lock(id, destroy_locked);
+}
+
+int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return with_lock(id, scrub_locked);
+}
+
+int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return with_lock(id, state_locked);
+}
+
+int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused)
+{
+	struct cell *cell;
+	int64_t result = 0;
+
+	(void)unused;
+	if (!lock_try(&management))
+		return -EAGAIN;
+	cell = managed_cell(id);
+	if (!cell)
+		result = -ENOENT;
+	else if (!cell->comm || cell->info->state != CL_STATE_RUNNING)
+		result = -ENODEV;
+	else
+		WRITE_ONCE(cell->comm->message, (uint32_t)message);
+	lock_drop(&management);
+	return result;
+}
+
+int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes)
+{
+	struct cell *cell;
+	int64_t result;
+
+	if (count < 1 || count > sizeof(bytes))
+		return -EINVAL;
+	if (!lock_try(&management))
+		return -EAGAIN;
+	cell = managed_cell(id);
+	if (!cell)
+		result = -ENOENT;
+	else if (!(cell->config->flags & CL_CELL_VUART))
+		result = -ENODEV;
+	else
+		result = uart_receive(&cell->uart, (const uint8_t *)&bytes, (unsigned int)count);
+	lock_drop(&management);
+	return result;
+}
+
+bool cell_begin_disable(void)
+{
+	bool alone = true;
+
+	if (!lock_try(&management))
+		return false;
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
+		alone = alone && !cells[i];
+	disabling = disabling || alone;
+	lock_drop(&management);
+	return alone;
+}
+
+void cell_fail(const char *fmt, ...)
+{
+	struct cpu *self = arch_this_cpu();
+	struct cell *cell = self->cell;
+	char text[CL_LOG_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vformat(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_write(CL_LOG_ERROR, cell->id, "cell '%s' stopped: %s", cell->info->name, text);
+
+	if (cell->info->state == CL_STATE_RUNNING)
+		cell->info->state = CL_STATE_FAILED;
+	for_each_cpu_in(cell, i)
+		if (&cpus[i] != self)
+			cpu_post(&cpus[i], CPU_EV_PARK);
+	__atomic_fetch_or(&self->events, CPU_EV_PARK, __ATOMIC_SEQ_CST);
+	cpu_handle_events();
+}
+
+/* Refused accesses of a cell that are worth a line. */
+#define DENIED_LINES 8
+
+void cell_denied(const char *what, uint64_t address, uint64_t value)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	if (likely(cell->denied >= DENIED_LINES))
+		return;
+	if (__atomic_fetch_add(&cell->denied, 1, __ATOMIC_RELAXED) < DENIED_LINES)
+		log_write(CL_LOG_WARNING, cell->id, "cell '%s': refused %s 0x%lx (value 0x%lx)",
+			  cell->info->name, what, address, value);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include <layout.h>
+
+ENTRY(image_entry)
+
+SECTIONS
+{
+	. = HV_BASE;
+	hv_base = .;
+	.header : { KEEP(*(.header)) }
+	.text : { *(.text .text.*) }
+	. = ALIGN(4096);
+	hv_text_end = .;
+	.rodata : { *(.rodata .rodata.*) }
+	. = ALIGN(4096);
+	hv_rodata_end = .;
+	.data : { *(.data .data.*) }
+	. = ALIGN(64);
+	image_file_end = .;
+	.bss : { *(.bss .bss.* COMMON) }
+	. = ALIGN(4096);
+	hv_core_end = .;
+	/DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame) }
+}
+
+/* What struct cl_image says of the image: absolute numbers. */
+image_file_size = ABSOLUTE(image_file_end - HV_BASE);
+image_core_size = ABSOLUTE(hv_core_end - HV_BASE);
+image_entry_offset = ABSOLUTE(image_entry - HV_BASE);
+image_system_offset = ABSOLUTE(image_system - HV_BASE);
+image_info_offset = ABSOLUTE(info - HV_BASE);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the core asks of an architecture. Everything that an architecture's files offer to the core
+ * is declared here; the core calls nothing else. The types struct arch_cpu, struct arch_cell and
+ * struct arch_start come from the architecture's arch_cell.h.
+ */
+#ifndef HV_ARCH_H
+#define HV_ARCH_H
+
+#include <hv.h>
+#include <cloister/config.h>
+#include <cloister/check.h>
+
+struct cell;
+struct cpu;
+struct arch_start;
+
+/* Number of this CPU (Linux' number). */
+unsigned int arch_cpu_id(void);
+struct cpu *arch_this_cpu(void);
+
+/* A counter that runs at the same speed on all CPUs; arch_ticks_per_ms() of them make a millisecond. */
+uint64_t arch_timestamp(void);
+uint64_t arch_ticks_per_ms(void);
+
+/* Write a string to the platform's debug console, if there is one. Bounded. */
+void arch_console_write(const char *text);
+void arch_console_init(const struct cl_platform *platform);
+
+/* Fill in what configs are checked against; first CPU, before the root cell exists. */
+void arch_limits(struct cl_limits *limits);
+
+/*
+ * First CPU during enable, after the root cell is made: features, platform devices. On failure the
+ * reason is in *finding.
+ */
+int arch_init(const struct cl_platform *platform, struct cl_finding *finding);
+
+/* Each CPU during enable: switch virtualisation on, prepare to run Linux as root. */
+int arch_cpu_init(struct cpu *cpu);
+
+/* Undo arch_cpu_init() before a return to native Linux. */
+void arch_cpu_exit(struct cpu *cpu);
+
+/* Run the guest. Does not return. */
+void arch_cpu_run(struct cpu *cpu) __attribute__((noreturn));
+
+/* Return to native Linux with a result, from a failed enable or from the guest's hypercall. */
+void arch_leave_to_linux(int result) __attribute__((noreturn));
+void arch_leave_guest(void) __attribute__((noreturn));
+
+/*
+ * The CPU changes hands: bring it to the reset state of its (new) cell, with nothing left of the
+ * old one in registers, interrupt controller or translation caches.
+ */
+void arch_cpu_change_owner(struct cpu *cpu);
+
+/* Set the registers as struct arch_start says: next is arch_cpu_run() or the return from an exit. */
+void arch_cpu_start(struct cpu *cpu, const struct arch_start *start);
+
+/* The CPU is put into "wait for start" (x86: INIT). */
+void arch_cpu_reset(struct cpu *cpu);
+
+/* Sleep until another CPU kicks; may return for no reason. Called with cpu->events checked. */
+void arch_cpu_idle(void);
+void arch_cpu_kick(struct cpu *cpu);
+void arch_flush_guest_tlb(struct cpu *cpu);
+void arch_inject_nmi(struct cpu *cpu);
+
+/* Page tables, bitmaps of a cell, without its memory. -ENOMEM; undone by arch_cell_exit(). */
+int arch_cell_init(struct cell *cell);
+void arch_cell_exit(struct cell *cell);
+
+/* Start of a cell: where its first CPU begins. */
+void arch_cell_entry(const struct cell *cell, struct arch_start *start);
+
+/* Facts for the cell's comm region that only the architecture knows. */
+struct cl_comm;
+void arch_fill_comm(struct cl_comm *comm);
+
+/* Second-level mappings of guest-physical to host-physical; -ENOMEM. The caller flushes. */
+int arch_map(struct cell *cell, const struct cl_memory *region);
+int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size);
+
+/*
+ * Translate a guest-physical address of a cell. flags: CL_MEM_READ, CL_MEM_WRITE that the mapping
+ * must allow. Returns the host-physical address or ~0.
+ */
+uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags);
+
+/* A private, temporary mapping of one page of any memory; the next call replaces it. */
+void *arch_window(uint64_t phys);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Cells and CPUs: who owns what. */
+#ifndef HV_CELL_H
+#define HV_CELL_H
+
+#include <hv.h>
+#include <info_region.h>
+#include <uart.h>
+#include <cloister/check.h>
+#include <cloister/comm.h>
+#include <arch_cell.h>
+
+/* What another CPU can ask of a CPU; bits of struct cpu.events, in the order in which they are done. */
+enum cpu_event {
+	CPU_EV_PARK = 0x01,  /* leave the guest, wait in the hypervisor */
+	CPU_EV_FLUSH = 0x02, /* forget cached translations of its cell */
+	CPU_EV_WAIT = 0x04,  /* reset and wait to be started by its cell (x86 INIT) */
+	CPU_EV_START = 0x08, /* start at cpu->start, if it waits */
+	CPU_EV_NMI = 0x10,   /* deliver an NMI to the guest */
+};
+
+struct cell;
+
+/* Written by its own CPU unless noted. */
+struct cpu {
+	uint32_t events;       /* enum cpu_event, set by others, cleared when done */
+	uint32_t kick_pending; /* 1 from the sending of a kick to its arrival */
+	uint32_t id;	       /* Linux' number, index into cpus[] */
+	uint32_t hw_id;
+	struct cell *cell;     /* changed under the management lock while parked */
+	struct cl_cpu_info *info;
+	bool parked;
+	bool waiting;	       /* parked until its cell starts it */
+	struct arch_start start; /* where, set by the CPU that posts CPU_EV_START */
+	struct arch_cpu arch;
+};
+
+struct cell {
+	uint32_t id; /* index into cells[] and info.cells[]; 0: root */
+	const struct cl_config *config;
+	unsigned int config_pages;
+	struct cl_cell_info *info;
+	struct cl_comm *comm; /* NULL: none */
+	bool loadable;	      /* root has access to the loadable regions */
+	uint64_t scrubbed;    /* bytes already zeroed after destroy */
+	uint32_t denied;      /* refused accesses so far, to log only the first ones */
+	struct uart uart;
+	struct arch_cell arch;
+};
+
+extern struct cell *cells[CONFIG_MAX_CELLS]; /* NULL: free; changed under the management lock */
+extern struct cell root_cell;
+extern struct cpu cpus[CONFIG_MAX_CPUS];
+extern unsigned int cpu_count;
+
+static inline bool cell_has_cpu(const struct cell *cell, unsigned int cpu)
+{
+	return cell->info->cpus[cpu / 64] & BIT(cpu % 64);
+}
+
+#define for_each_cpu(i) for (unsigned int i = 0; i < cpu_count; i++)
+#define for_each_cpu_in(cell, i)      \
+	for (unsigned int i = 0; i < cpu_count; i++) \
+		if (cell_has_cpu(cell, i))
+
+/* Walk the memory regions of a valid config: a copy of each in region. */
+#define for_each_region(config, index, region)                                                \
+	for (uint32_t index = 0; config_region(config, index, &(region)); index++)
+
+bool config_region(const struct cl_config *config, uint32_t index, struct cl_memory *region);
+
+/* Root cell from the config that the driver placed. First CPU, during enable. */
+int cell_init_root(const struct cl_config *config);
+
+/* Management calls of root; see <cloister/hypercall.h>. Each takes the management lock. */
+int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused);
+int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes);
+int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused);
+
+/* True if no cell but root exists; from then on none can be created. */
+bool cell_begin_disable(void);
+
+/*
+ * The cell that runs on this CPU broke a rule: mark it failed, log why (who calls has put it into
+ * words), stop all its CPUs. This CPU is parked at once; the guest does not go on. Root's CPUs stop
+ * in the same way: the other cells run on.
+ */
+void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * An access that this cell may not make and that is answered harmlessly. Logs the first ones of each
+ * cell.
+ */
+void cell_denied(const char *what, uint64_t address, uint64_t value);
+
+/* CPU side, cpu.c */
+
+/* Ask a CPU; returns at once. */
+void cpu_post(struct cpu *cpu, uint32_t events);
+
+/* Wait (bounded) until a CPU has done what was posted. False: it did not, and that was logged. */
+bool cpu_wait(struct cpu *cpu, uint32_t events);
+
+/* Do what was posted to this CPU; returns when it may run its guest. */
+void cpu_handle_events(void);
+
+/* A hypercall of the guest on this CPU. Returns what the guest gets. */
+int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
+
+#endif

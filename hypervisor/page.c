@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <page.h>
+
+/* One byte per page keeps the code trivial; 2 MiB of memory need 512 of them. */
+#define MAX_PAGES 4096
+
+uint64_t hv_phys;
+
+static uint8_t in_use[MAX_PAGES];
+static uint64_t pool_first;
+static unsigned int pages, used;
+
+void page_init(uint64_t first, uint64_t end)
+{
+	pool_first = first;
+	pages = (unsigned int)MIN((end - first) / PAGE_SIZE, MAX_PAGES);
+	used = 0;
+	memset(in_use, 0, sizeof(in_use));
+}
+
+void *page_alloc(unsigned int count)
+{
+	unsigned int run = 0;
+
+	for (unsigned int i = 0; i < pages; i++) {
+		run = in_use[i] ? 0 : run + 1;
+		if (run == count) {
+			void *page = hv_base + pool_first + (i + 1 - count) * PAGE_SIZE;
+
+			memset(&in_use[i + 1 - count], 1, count);
+			used += count;
+			memset(page, 0, count * PAGE_SIZE);
+			return page;
+		}
+	}
+	return NULL;
+}
+
+void page_free(void *page, unsigned int count)
+{
+	uint64_t index;
+
+	if (!page)
+		return;
+	index = ((uint64_t)page - (uint64_t)hv_base - pool_first) / PAGE_SIZE;
+	memset(&in_use[index], 0, count);
+	used -= count;
+}
+
+uint64_t page_bytes_used(void)
+{
+	return used * PAGE_SIZE;
+}
+
+unsigned int page_count_free(void)
+{
+	return pages - used;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The cell config: what a cell owns. A config is written in C with the CLOISTER_* macros below and
+ * linked to a blob (*.cell): a struct cl_config, then sections one after the other. Each section is
+ * a struct cl_section followed by its entries and says how large one entry is and how many there
+ * are, so that a reader built for an older or a newer entry layout can still walk it:
+ *
+ * - a shorter entry than the reader knows is read as if the missing bytes were zero;
+ * - of a longer entry, the bytes that the reader does not know must be zero, else it refuses.
+ *
+ * All numbers are little-endian. No count or length is written by hand: the compiler derives the
+ * counts, the linker script (configs/cell.lds) the total size.
+ */
+#ifndef CLOISTER_CONFIG_H
+#define CLOISTER_CONFIG_H
+
+#include <cloister/types.h>
+
+#define CL_CONFIG_MAGIC "CLOISTER" /* 8 bytes, no NUL in the blob */
+#define CL_CONFIG_MAX	16384	   /* bytes; a larger blob is refused */
+
+/* struct cl_config.flags */
+#define CL_CELL_ROOT  0x0001 /* the root cell's config: needs a platform section */
+#define CL_CELL_VUART 0x0002 /* give the cell a virtual 16550A at COM1 (x86: ports 0x3f8-0x3ff) */
+#define CL_CELL_FLAGS 0x0003 /* all that are defined */
+
+struct cl_config {
+	char magic[8];	      /* CL_CONFIG_MAGIC */
+	uint16_t abi_version; /* CL_ABI_VERSION */
+	uint16_t arch;	      /* enum cl_arch */
+	uint32_t header_size; /* bytes from here to the first section; a multiple of 8 */
+	uint64_t total_size;  /* bytes of the whole blob */
+	char name[CL_NAME_LEN];
+	uint32_t flags; /* CL_CELL_* */
+	uint32_t reserved;
+	/*
+	 * Guest-physical address at which the first CPU of the cell starts. x86: in 32-bit
+	 * protected mode with flat segments, paging and interrupts off, EBX = guest-physical
+	 * address of the comm region or 0. Not used by the root cell.
+	 */
+	uint64_t entry;
+};
+
+enum cl_section_type {
+	CL_SEC_PLATFORM = 1, /* struct cl_platform, exactly one, root only */
+	CL_SEC_CPUS = 2,     /* struct cl_cpu; the root cell has none: it owns every online CPU */
+	CL_SEC_MEMORY = 3,   /* struct cl_memory */
+	CL_SEC_PIO = 4,	     /* struct cl_pio, x86 only */
+	CL_SEC_IRQCHIP = 5,  /* struct cl_irqchip */
+	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
+};
+
+struct cl_section {
+	uint32_t type;	     /* enum cl_section_type; each at most once */
+	uint32_t entry_size; /* bytes of one entry; a multiple of 8 */
+	uint32_t count;	     /* entries */
+	uint32_t reserved;
+	/* entries follow */
+};
+
+/* "Find a place": the driver takes memory from the running kernel and fills the address in. */
+#define CL_AUTO (~0ULL)
+
+enum cl_console_type { CL_CONSOLE_NONE = 0, CL_CONSOLE_16550_PIO = 1 };
+
+struct cl_platform {
+	uint64_t hv_phys;   /* the hypervisor's own memory, 2 MiB aligned, or CL_AUTO */
+	uint64_t hv_size;   /* bytes, a multiple of 2 MiB */
+	uint64_t pool_phys; /* memory that cells are made of, 2 MiB aligned, or CL_AUTO */
+	uint64_t pool_size; /* bytes, a multiple of 2 MiB, may be 0 */
+	uint64_t ecam_phys; /* PCI memory-mapped configuration space (MCFG), 0 if there is none */
+	uint32_t ecam_first_bus;
+	uint32_t ecam_last_bus;
+	uint32_t console_type; /* enum cl_console_type: where the hypervisor's log also goes */
+	uint32_t reserved;
+	uint64_t console_address; /* first I/O port or physical address */
+};
+
+struct cl_cpu {
+	uint32_t id; /* the root Linux' number of the CPU (/proc/cpuinfo "processor") */
+	uint32_t reserved;
+};
+
+/* struct cl_memory.flags */
+#define CL_MEM_READ	0x01
+#define CL_MEM_WRITE	0x02
+#define CL_MEM_EXECUTE	0x04
+#define CL_MEM_IO	0x08 /* device registers: mapped uncached; sizes below a page are moderated */
+#define CL_MEM_SHARED	0x10 /* the same memory may also be in another config that says so */
+#define CL_MEM_COMM	0x20 /* the comm region: one page that the hypervisor provides; phys unused */
+#define CL_MEM_LOADABLE 0x40 /* root may write it while the cell is not running (cell load) */
+#define CL_MEM_FLAGS	0x7f
+
+#define CL_MEM_RAM (CL_MEM_READ | CL_MEM_WRITE | CL_MEM_EXECUTE)
+
+struct cl_memory {
+	uint64_t phys; /* host-physical address or CL_AUTO (cells: from the root config's pool) */
+	uint64_t virt; /* guest-physical address; root regions are mapped one to one */
+	uint64_t size; /* bytes, multiple of 4096 (CL_MEM_IO: any) */
+	uint64_t flags;
+};
+
+/* I/O ports base .. base + length - 1 go straight to the hardware. */
+struct cl_pio {
+	uint32_t base;
+	uint32_t length;
+};
+
+/* One interrupt controller with the pins that this cell owns. x86: an IOAPIC. */
+struct cl_irqchip {
+	uint64_t address; /* physical address of its registers */
+	uint64_t pins[2]; /* bit n: pin n belongs to this cell */
+};
+
+struct cl_pci_device {
+	uint16_t domain; /* must be 0 */
+	uint8_t bus;
+	uint8_t devfn; /* device << 3 | function */
+	uint32_t reserved;
+};
+
+/* How a config is written. */
+
+/* The linker script's absolute symbol: its address is the size of the blob. */
+extern const char cl_blob_size[];
+
+#define CL_DEVFN(device, function) ((device) << 3 | (function))
+
+#define CL_BLOB_PART(order) __attribute__((section(".cell." #order), used, aligned(8)))
+
+#if defined(__x86_64__)
+#define CL_ARCH_HERE CL_ARCH_X86_64
+#elif defined(__aarch64__)
+#define CL_ARCH_HERE CL_ARCH_ARM64
+#elif defined(__riscv)
+#define CL_ARCH_HERE CL_ARCH_RISCV64
+#endif
+
+/* CLOISTER_CELL(.name = "rtvm", .flags = CL_CELL_VUART, .entry = 0x100000); */
+#define CLOISTER_CELL(...)                                                  \
+	static const struct cl_config cl_cell CL_BLOB_PART(                 \
+		0) = { .magic = { 'C', 'L', 'O', 'I', 'S', 'T', 'E', 'R' }, \
+		       .abi_version = CL_ABI_VERSION,                       \
+		       .arch = CL_ARCH_HERE,                                \
+		       .header_size = sizeof(struct cl_config),             \
+		       .total_size = (uintptr_t)cl_blob_size,               \
+		       __VA_ARGS__ }
+
+#define CL_SECTION(order, sectype, entrytype, var, ...)                                            \
+	static const struct {                                                                      \
+		struct cl_section head;                                                            \
+		entrytype entries[sizeof((const entrytype[]){ __VA_ARGS__ }) / sizeof(entrytype)]; \
+	} var CL_BLOB_PART(order) = { { sectype, sizeof(entrytype),                                \
+					sizeof(var.entries) / sizeof(entrytype), 0 },              \
+				      { __VA_ARGS__ } }
+
+/* CLOISTER_CPUS({ 2 }, { 3 }); and so on: the entries of one section in braces. */
+#define CLOISTER_PLATFORM(...) \
+	CL_SECTION(1, CL_SEC_PLATFORM, struct cl_platform, cl_platform_sec, { __VA_ARGS__ })
+#define CLOISTER_CPUS(...) CL_SECTION(2, CL_SEC_CPUS, struct cl_cpu, cl_cpu_sec, __VA_ARGS__)
+#define CLOISTER_MEMORY(...) \
+	CL_SECTION(3, CL_SEC_MEMORY, struct cl_memory, cl_memory_sec, __VA_ARGS__)
+#define CLOISTER_PIO(...) CL_SECTION(4, CL_SEC_PIO, struct cl_pio, cl_pio_sec, __VA_ARGS__)
+#define CLOISTER_IRQCHIP(...) \
+	CL_SECTION(5, CL_SEC_IRQCHIP, struct cl_irqchip, cl_irq_sec, __VA_ARGS__)
+#define CLOISTER_PCI(...) CL_SECTION(6, CL_SEC_PCI, struct cl_pci_device, cl_pci_sec, __VA_ARGS__)
+
+#endif

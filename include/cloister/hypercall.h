@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Hypercalls. x86: VMMCALL (AMD) with RAX = number, RDI, RSI, RDX = arguments; the result is in
+ * RAX, a negative errno on failure; all other registers are kept. Only ring 0 may call (else
+ * -EPERM). A management call that is refused leaves the reason in struct cl_info.finding.
+ */
+#ifndef CLOISTER_HYPERCALL_H
+#define CLOISTER_HYPERCALL_H
+
+#include <cloister/types.h>
+
+enum cl_hypercall {
+	/* any cell: argument enum cl_get_info; -EINVAL for an unknown one */
+	CL_HC_GET_INFO = 0,
+	/*
+	 * root: leave the hypervisor on this CPU. Called once on every CPU of root, with interrupts
+	 * off; returns natively. -EBUSY while another cell exists.
+	 */
+	CL_HC_DISABLE = 1,
+	/*
+	 * root: create a cell from a config blob at physical address arg0, arg1 bytes. The cell's
+	 * CPUs must be offline in Linux. Returns the cell's id (> 0); the cell is stopped and
+	 * loadable.
+	 */
+	CL_HC_CELL_CREATE = 2,
+	/* root: stop cell arg0 if it runs, and let root write its loadable regions. */
+	CL_HC_CELL_SET_LOADABLE = 3,
+	/* root: start cell arg0 at its entry; root loses access to its loadable regions. */
+	CL_HC_CELL_START = 4,
+	/* root: stop cell arg0; its CPUs go back to root, parked until they get a start IPI. */
+	CL_HC_CELL_DESTROY = 5,
+	/*
+	 * root: after CL_HC_CELL_DESTROY: zero a further piece (bounded) of the memory of cell arg0.
+	 * Returns the bytes that remain; with 0 the memory is root's again and the id is free.
+	 */
+	CL_HC_CELL_SCRUB = 6,
+	/* root: state of cell arg0 (enum cl_cell_state) */
+	CL_HC_CELL_STATE = 7,
+	/*
+	 * root: type arg1 (1..8) bytes, packed little-endian in arg2, into the virtual UART of cell
+	 * arg0. Returns how many of them were taken.
+	 */
+	CL_HC_CONSOLE_WRITE = 8,
+	/* root: put the message arg1 (enum cl_message) into the comm region of cell arg0. */
+	CL_HC_CELL_MESSAGE = 9,
+	CL_HC_COUNT
+};
+
+enum cl_get_info {
+	CL_INFO_ABI_VERSION = 0,
+	CL_INFO_CELLS = 1,     /* number of cells, root included */
+	CL_INFO_MEM_TOTAL = 2, /* root only: bytes */
+	CL_INFO_MEM_USED = 3,  /* root only: bytes */
+};
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * Between the driver and the hypervisor image (cloister-<flavour>.bin): what the image says of
+ * itself, and what the driver tells it.
+ *
+ * The driver copies the image to the start of the hypervisor's memory, fills in struct cl_system at
+ * system_offset, and calls `entry` on every online CPU with interrupts off, on page tables of its
+ * own that map the hypervisor's memory at virt_base and the driver's trampoline at its Linux
+ * address.
+ */
+#ifndef CLOISTER_IMAGE_H
+#define CLOISTER_IMAGE_H
+
+#include <cloister/types.h>
+
+#define CL_IMAGE_MAGIC "CLSTIMG" /* 8 bytes with the NUL */
+
+#define CL_IMAGE_MAX_CPUS 256
+
+struct cl_image {
+	char magic[8];
+	uint16_t abi_version;
+	uint16_t arch;
+	uint32_t max_cpus;
+	uint64_t virt_base;	/* address at which the start of the image is linked */
+	uint64_t file_size;	/* bytes of the file */
+	uint64_t core_size;	/* file and bss; the config follows, page-aligned */
+	uint64_t cpu_size;	/* further bytes that it takes from its memory for each CPU */
+	uint64_t entry;		/* offset of the entry */
+	uint64_t system_offset; /* offset of struct cl_system */
+	uint64_t info_offset;	/* offset of the info region */
+	uint64_t info_size;
+	char flavour[16]; /* "amd", "intel" */
+	char version[16];
+};
+
+/* Failures that a build with CONFIG_FAULT_INJECT can be told to make, see fail_stage. */
+#define CL_FAIL_COMMON 1 /* common initialisation, on the first CPU */
+#define CL_FAIL_CPU    2 /* initialisation of a CPU */
+
+struct cl_system {
+	uint64_t hv_phys;
+	uint64_t hv_size;
+	uint64_t pool_phys; /* where the driver really took the memory; the config may say CL_AUTO */
+	uint64_t pool_size;
+	uint64_t config_offset; /* root config, from the start of the image */
+	uint64_t config_size;
+	/*
+	 * The trampoline: one page of kernel text that is mapped at the same address before and
+	 * after the switch of page tables.
+	 */
+	uint64_t trampoline_virt;
+	uint64_t trampoline_phys;
+	uint64_t exit_virt; /* address inside it: back to native Linux, see driver/trampoline_x86.S */
+	uint32_t tsc_khz;
+	uint32_t cpu_count;  /* CPUs that will call entry */
+	uint32_t fail_stage; /* fault injection (CONFIG_FAULT_INJECT): stage and CPU that is to fail
+			      */
+	uint32_t fail_cpu;
+	struct {
+		uint32_t id;	/* Linux' number */
+		uint32_t hw_id; /* APIC id */
+	} cpus[CL_IMAGE_MAX_CPUS];
+};
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The info region: the part of the hypervisor's memory that the root cell can read, never write:
+ * log, counters, cells, consoles. User space gets it by pread() on /dev/cloister, which serves the
+ * live region while enabled and the last copy afterwards, so that no log is lost by a failed enable
+ * or by disable. All offsets are bytes from the start of the region.
+ *
+ * The hypervisor writes and never waits for a reader. A reader detects what it missed by positions
+ * that only grow.
+ */
+#ifndef CLOISTER_INFO_H
+#define CLOISTER_INFO_H
+
+#include <cloister/types.h>
+#include <cloister/check.h>
+
+#define CL_INFO_MAGIC 0x4f464e4954534c43ULL /* "CLSTINFO" */
+
+struct cl_info {
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t size;	  /* of the whole region */
+	uint32_t enabled; /* 1 while Linux runs as the root cell */
+	uint32_t arch;
+	uint32_t cpus_offset; /* struct cl_cpu_info[cpus_count], stride bytes apart */
+	uint32_t cpus_stride;
+	uint32_t cpus_count;
+	uint32_t cells_offset; /* struct cl_cell_info[cells_count]; slot 0 is the root cell */
+	uint32_t cells_stride;
+	uint32_t cells_count;
+	uint32_t log_offset; /* struct cl_log_record[log_count] */
+	uint32_t log_stride;
+	uint32_t log_count;
+	uint32_t tsc_khz;
+	uint64_t log_next; /* sequence number of the next record; the newest is log_next - 1 */
+	uint64_t hv_phys;
+	uint64_t hv_size;
+	uint64_t mem_total; /* bytes of hypervisor memory: all pages that it can hand out and image */
+	uint64_t mem_used;	   /* bytes in use now: image, page pool in use */
+	uint64_t mem_image;	   /* bytes of the image, bss included */
+	uint64_t features;	   /* CL_FEATURE_* in use */
+	struct cl_finding finding; /* why the last management hypercall or enable was refused */
+};
+
+/* struct cl_info.features: what the hypervisor found and uses (x86/AMD names) */
+#define CL_FEATURE_X2APIC	   0x001
+#define CL_FEATURE_NRIP_SAVE	   0x002
+#define CL_FEATURE_DECODE_ASSISTS  0x004
+#define CL_FEATURE_FLUSH_BY_ASID   0x008
+#define CL_FEATURE_VMCB_CLEAN_BITS 0x010
+#define CL_FEATURE_AVIC		   0x020
+#define CL_FEATURE_1G_PAGES	   0x040
+#define CL_FEATURE_LA57		   0x080
+#define CL_FEATURE_VNMI		   0x100
+
+/* Reasons of exits, the same numbers on every architecture where they apply. */
+enum cl_exit {
+	CL_EXIT_KICK, /* NMI used by the hypervisor between CPUs, or an NMI for the cell */
+	CL_EXIT_HYPERCALL,
+	CL_EXIT_CPUID,
+	CL_EXIT_MSR_READ,
+	CL_EXIT_MSR_WRITE,
+	CL_EXIT_ICR, /* x2APIC interrupt command */
+	CL_EXIT_PIO,
+	CL_EXIT_XAPIC, /* xAPIC register page */
+	CL_EXIT_IOAPIC,
+	CL_EXIT_PCI,  /* configuration space, ports or ECAM */
+	CL_EXIT_MMIO, /* other emulated device registers */
+	CL_EXIT_CR,
+	CL_EXIT_XSETBV,
+	CL_EXIT_INIT,	   /* INIT, SIPI, CPU start and stop */
+	CL_EXIT_EXCEPTION, /* intercepted exceptions, machine check */
+	CL_EXIT_OTHER,	   /* everything else, each with a log line */
+	CL_EXIT_COUNT
+};
+
+#define CL_EXIT_NAMES                                                                         \
+	{                                                                                     \
+		"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic", \
+			"ioapic", "pci", "mmio", "cr", "xsetbv", "init", "exception", "other" \
+	}
+
+#define CL_NO_CELL 0xffffffffU
+
+struct cl_cpu_info {
+	uint32_t id;		       /* root Linux' number */
+	uint32_t hw_id;		       /* x86: APIC id */
+	uint32_t cell;		       /* id of its cell, CL_NO_CELL: slot not in use */
+	uint32_t state;		       /* enum cl_cpu_state */
+	uint64_t exits[CL_EXIT_COUNT]; /* since the CPU was given to its cell */
+	uint64_t exits_total;	       /* sum of the above, kept by readers: always 0 here */
+	uint64_t reserved[4];
+};
+
+enum cl_cpu_state {
+	CL_CPU_RUNNING = 0,
+	CL_CPU_PARKED = 1, /* waits in the hypervisor: for a start IPI, or for its cell to start */
+	CL_CPU_FAILED = 2, /* stopped because the cell broke a rule */
+};
+
+enum cl_cell_state {
+	CL_STATE_UNUSED = 0,
+	CL_STATE_STOPPED = 1, /* created, not started, or being loaded */
+	CL_STATE_RUNNING = 2,
+	CL_STATE_SHUT_DOWN = 3,	 /* said goodbye by itself, CPUs parked */
+	CL_STATE_FAILED = 4,	 /* stopped by the hypervisor, the log says why */
+	CL_STATE_DESTROYING = 5, /* its memory is being zeroed */
+};
+
+#define CL_STATE_NAMES                                                              \
+	{                                                                           \
+		"unused", "stopped", "running", "shut down", "failed", "destroying" \
+	}
+
+#define CL_CONSOLE_SIZE 4096 /* bytes of a cell's console ring */
+
+struct cl_cell_info {
+	uint32_t id;	/* slot number; 0 is the root cell */
+	uint32_t state; /* enum cl_cell_state */
+	char name[CL_NAME_LEN];
+	uint32_t flags;		  /* CL_CELL_* of its config */
+	uint32_t generation;	  /* grows each time the slot is filled */
+	uint64_t cpus[4];	  /* bit n: CPU n (root Linux' number) */
+	uint64_t memory;	  /* bytes of memory that only this cell has */
+	uint64_t console_written; /* bytes that the cell wrote since it was created */
+	uint32_t console_offset;  /* the ring's data: byte n is at n % CL_CONSOLE_SIZE; 0: none */
+	uint32_t reserved0;
+	uint64_t hv_memory; /* bytes of hypervisor memory that the cell costs */
+	uint64_t reserved[4];
+};
+
+enum cl_severity { CL_LOG_ERROR = 0, CL_LOG_WARNING = 1, CL_LOG_INFO = 2, CL_LOG_DEBUG = 3 };
+
+#define CL_LOG_TEXT 100
+
+/* Valid for a reader if seq is what it expects before and after copying the record. */
+struct cl_log_record {
+	uint64_t seq; /* sequence number + 1; 0: being written */
+	uint64_t tsc;
+	uint32_t cell; /* cell that caused it, CL_NO_CELL: the hypervisor itself */
+	uint16_t cpu;
+	uint8_t severity; /* enum cl_severity */
+	uint8_t length;	  /* of text */
+	char text[CL_LOG_TEXT];
+	uint32_t reserved;
+};
+
+#endif
