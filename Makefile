@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Top of the build: "make help" lists what there is. Everything goes to build/; each directory's
-# Makefile gets BUILD, the absolute path of it, and puts its results below $(BUILD)/<directory>.
+# Makefile gets BUILD, the absolute path of it, and VERSION. V=1 shows the commands.
 
-VERSION := 0.1.0
+VERSION := $(file <VERSION)
 
 BUILD := $(CURDIR)/build
 PREFIX := /usr/local
@@ -32,13 +32,17 @@ SET :=
 
 export VERSION
 
-SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/Makefile inmates/Makefile configs/Makefile))
+V :=
+SUBMAKE := $(MAKE) --no-print-directory $(if $(V),,-s)
+
+SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/hvctl/Makefile inmates/Makefile configs/Makefile))
 AUTOCONF := $(BUILD)/include/generated/cloister_autoconf.h
 
 all: $(SUBDIRS)
 
 $(SUBDIRS): $(AUTOCONF)
-	@$(MAKE) --no-print-directory -C $@ BUILD=$(BUILD)
+	@echo "  MAKE    $@"
+	@$(SUBMAKE) -C $@ BUILD=$(BUILD)
 
 # Changes the file only if its content changes: SET may be different each time.
 $(AUTOCONF): FORCE
@@ -46,7 +50,7 @@ $(AUTOCONF): FORCE
 
 # The image that system tests of failing starts use, in build/fault-inject/hypervisor.
 fault-inject:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault-inject SET="FAULT_INJECT=y" $(filter hypervisor,$(SUBDIRS))
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault-inject SET="FAULT_INJECT=y" hypervisor
 
 menuconfig: need-kconfiglib
 	@mkdir -p $(BUILD)
@@ -72,8 +76,20 @@ modules:
 	@find $(DRIVER) -xtype l -delete
 	@cp -rsf $(CURDIR)/driver/. $(DRIVER)
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
-	@ln -sfn $(CURDIR)/hypervisor/check.c $(DRIVER)/check.c
+	@ln -sf $(CURDIR)/hypervisor/check.c $(DRIVER)/check.c
+	@echo "  MAKE    driver ($(FLAVOUR))"
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(DRIVER) modules
+
+# QEMU plugin that counts instructions.
+icount:
+	@$(SUBMAKE) -C scripts/icount BUILD=$(BUILD)
+
+# The test machines have no libraries.
+static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
+
+static-hvctl:
+	@echo "  MAKE    tools/hvctl (static)"
+	@$(SUBMAKE) -C tools/hvctl BUILD=$(BUILD) STATIC=1
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
@@ -88,7 +104,7 @@ kernels: setup
 
 # In steps: nothing can be built before the setup.
 built: kernels
-	@$(MAKE) --no-print-directory all fault-inject test-modules
+	@$(MAKE) --no-print-directory all fault-inject test-modules static-tools icount
 
 test: built
 	@scripts/run-tests $(UNIT) system -- $(T)
@@ -108,36 +124,40 @@ format-check:
 	@clang-format --version
 	@clang-format --dry-run --Werror $(SOURCES)
 
-lint: lint-cppcheck $(addprefix lint-sparse-,$(filter hypervisor tools,$(SUBDIRS)))
+lint: lint-cppcheck $(addprefix lint-sparse-,$(subst tools/,,$(filter hypervisor tools/hvctl,$(SUBDIRS))))
 	@KCONFIG_CONFIG=$(BUILD)/defaults.check $(PYTHON) -m alldefconfig >/dev/null
 	@cmp $(BUILD)/defaults.check Kconfig.defaults
 
+LINT_INCLUDES := hypervisor/include hypervisor/arch/x86/include hypervisor/arch/x86/svm tests/unit
+
+# Not the driver: kernel headers make no sense to cppcheck. "make modules C=2" runs sparse on it.
 lint-cppcheck: $(AUTOCONF)
 	@cppcheck --version
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
-		--suppress=missingIncludeSystem -I include -I $(BUILD)/include $(filter %.c,$(SOURCES))
+		--suppress=missingIncludeSystem --suppress=unusedStructMember --library=posix \
+		-D__x86_64__ $(addprefix -I ,include $(BUILD)/include $(LINT_INCLUDES)) \
+		$(filter-out driver/%,$(filter %.c,$(SOURCES)))
 
 # cgcc runs sparse, then the compiler.
 lint-sparse-%: $(AUTOCONF)
-	@sparse --version
+	@echo "  SPARSE  $*"
 	@rm -rf $(BUILD)/sparse/$*
 	@mkdir -p $(BUILD)/sparse
 	@ln -sfn ../include $(BUILD)/sparse/include
-	@$(MAKE) --no-print-directory -C $* BUILD=$(BUILD)/sparse CC=cgcc
+	@$(SUBMAKE) -C $(filter %$*,$(SUBDIRS)) BUILD=$(BUILD)/sparse CC=cgcc
 
-SHARE = $(DESTDIR)$(PREFIX)/share
+SHARE = $(DESTDIR)$(PREFIX)/share/cloister
 DKMS = $(DESTDIR)$(PREFIX)/src/cloister-$(VERSION)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(BUILD)/tools/hvctl $(DESTDIR)$(PREFIX)/sbin
+	@$(SUBMAKE) -C tools/hvctl BUILD=$(BUILD) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	install -d $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include $(DKMS) $(SHARE)
 	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
 	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
-	install -d $(DKMS)
 	cp -r driver/. include hypervisor/check.c $(DKMS)
 	sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
-	install -d $(SHARE)/cloister
-	cp -r configs inmates $(SHARE)/cloister
+	install -m 644 configs/cell.mk configs/cell.lds $(SHARE)
+	cp -r configs inmates $(SHARE)
 
 clean:
 	@for entry in $(BUILD)/* $(BUILD)/.config; do \
@@ -169,5 +189,5 @@ help:
 
 FORCE:
 
-.PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules setup \
+.PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
 	kernels built test unit system format-check lint lint-cppcheck install clean distclean help FORCE

@@ -7,6 +7,8 @@
 #include <linux/fs.h>
 #include <linux/ioport.h>
 #include <linux/memory.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/memory_hotplug.h>
 #include <linux/slab.h>
 #include "driver.h"

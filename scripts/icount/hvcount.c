@@ -29,20 +29,24 @@
 #define EXPORT __attribute__((visibility("default")))
 
 typedef uint64_t qemu_plugin_id_t;
-typedef struct qemu_info qemu_info_t;
+
+typedef struct {
+	const char *target_name;
+	struct {
+		int min;
+		int cur;
+	} version;
+	bool system_emulation;
+	struct {
+		int smp_vcpus;
+		int max_vcpus;
+	} system;
+} qemu_info_t;
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-struct qemu_plugin_scoreboard;
-
-typedef struct {
-	struct qemu_plugin_scoreboard *score;
-	size_t offset;
-} qemu_plugin_u64;
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-enum qemu_plugin_cond { QEMU_PLUGIN_COND_NEVER, QEMU_PLUGIN_COND_ALWAYS, QEMU_PLUGIN_COND_EQ };
-enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64, QEMU_PLUGIN_INLINE_STORE_U64 };
 
 typedef void (*qemu_plugin_udata_cb_t)(qemu_plugin_id_t id, void *userdata);
 typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu, void *userdata);
@@ -54,57 +58,43 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t size);
-void qemu_plugin_register_vcpu_tb_exec_cond_cb(struct qemu_plugin_tb *tb,
-					       qemu_plugin_vcpu_udata_cb_t cb,
-					       enum qemu_plugin_cb_flags flags,
-					       enum qemu_plugin_cond cond, qemu_plugin_u64 entry,
-					       uint64_t operand, void *userdata);
-void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb,
-						       enum qemu_plugin_op op,
-						       qemu_plugin_u64 entry, uint64_t operand);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
+					  enum qemu_plugin_cb_flags flags, void *userdata);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    qemu_plugin_vcpu_udata_cb_t cb,
 					    enum qemu_plugin_cb_flags flags, void *userdata);
-void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
-							 enum qemu_plugin_op op,
-							 qemu_plugin_u64 entry, uint64_t operand);
-struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
-uint64_t qemu_plugin_u64_get(qemu_plugin_u64 entry, unsigned int vcpu);
-void qemu_plugin_u64_set(qemu_plugin_u64 entry, unsigned int vcpu, uint64_t value);
-void qemu_plugin_u64_add(qemu_plugin_u64 entry, unsigned int vcpu, uint64_t value);
-int qemu_plugin_num_vcpus(void);
-
 EXPORT int qemu_plugin_version = 3;
 
 static const uint8_t marker[] = { 0x66, 0x87, 0xdb };
 
+/*
+ * Callbacks and memory of our own, rather than QEMU's inline operations on scoreboards: with those
+ * guests of QEMU 10.0 crash under -icount.
+ */
 struct counters {
 	uint64_t instructions;
 	uint64_t entries;
-	uint64_t inside; /* 1: the CPU's last instruction was in the range */
-};
+	bool inside; /* the CPU's last instruction was in the range */
+} __attribute__((aligned(64)));
 
-static qemu_plugin_u64 instructions, entries, inside;
+static struct counters *counters; /* [cpu_count], each changed by its own CPU only */
+
+static int cpu_count;
 static uint64_t text_start, text_end;
 static FILE *out;
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void print_array(const char *name, qemu_plugin_u64 counter)
-{
-	fprintf(out, "\"%s\": [", name);
-	for (int cpu = 0; cpu < qemu_plugin_num_vcpus(); cpu++)
-		fprintf(out, "%s%" PRIu64, cpu ? ", " : "", qemu_plugin_u64_get(counter, cpu));
-	fprintf(out, "]");
-}
 
 static void print_counters(const char *at, int cpu)
 {
 	pthread_mutex_lock(&out_lock);
 	fprintf(out, "{\"at\": \"%s\", \"cpu\": %d, ", at, cpu);
-	print_array("instructions", instructions);
-	fprintf(out, ", ");
-	print_array("entries", entries);
-	fprintf(out, "}\n");
+	fprintf(out, "\"instructions\": [");
+	for (int i = 0; i < cpu_count; i++)
+		fprintf(out, "%s%" PRIu64, i ? ", " : "", counters[i].instructions);
+	fprintf(out, "], \"entries\": [");
+	for (int i = 0; i < cpu_count; i++)
+		fprintf(out, "%s%" PRIu64, i ? ", " : "", counters[i].entries);
+	fprintf(out, "]}\n");
 	fflush(out);
 	pthread_mutex_unlock(&out_lock);
 }
@@ -115,11 +105,25 @@ static void on_marker(unsigned int vcpu, void *userdata)
 	print_counters("mark", (int)vcpu);
 }
 
-static void on_entry(unsigned int vcpu, void *userdata)
+static void on_block_inside(unsigned int vcpu, void *userdata)
 {
 	(void)userdata;
-	qemu_plugin_u64_add(entries, vcpu, 1);
-	qemu_plugin_u64_set(inside, vcpu, 1);
+	if (!counters[vcpu].inside)
+		counters[vcpu].entries++;
+	counters[vcpu].inside = true;
+}
+
+static void on_block_outside(unsigned int vcpu, void *userdata)
+{
+	(void)userdata;
+	counters[vcpu].inside = false;
+}
+
+/* Not once per block: a block may be left in its middle. */
+static void on_instruction(unsigned int vcpu, void *userdata)
+{
+	(void)userdata;
+	counters[vcpu].instructions++;
 }
 
 static void on_exit_of_qemu(qemu_plugin_id_t id, void *userdata)
@@ -137,19 +141,15 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	uint8_t code[sizeof(marker)];
 
 	(void)id;
-	if (counted)
-		qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, on_entry, QEMU_PLUGIN_CB_NO_REGS,
-							  QEMU_PLUGIN_COND_EQ, inside, 0, NULL);
-	else
-		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_STORE_U64,
-								  inside, 0);
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, counted ? on_block_inside : on_block_outside,
+					     QEMU_PLUGIN_CB_NO_REGS, NULL);
 
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
 		if (counted)
-			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
-				insn, QEMU_PLUGIN_INLINE_ADD_U64, instructions, 1);
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction,
+							       QEMU_PLUGIN_CB_NO_REGS, NULL);
 		if (qemu_plugin_insn_data(insn, code, sizeof(code)) == sizeof(code) &&
 		    !memcmp(code, marker, sizeof(code)))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker,
@@ -160,13 +160,12 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
 	const char *path = NULL;
-	struct qemu_plugin_scoreboard *score;
 
-	(void)info;
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4)) {
 			path = argv[i] + 4;
-		} else if (sscanf(argv[i], "text=%" SCNx64 "-%" SCNx64, &text_start, &text_end) != 2) {
+		} else if (sscanf(argv[i], "text=%" SCNx64 "-%" SCNx64, &text_start, &text_end) !=
+			   2) {
 			fprintf(stderr, "hvcount: unknown argument '%s'\n", argv[i]);
 			return -1;
 		}
@@ -181,10 +180,13 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 		return -1;
 	}
 
-	score = qemu_plugin_scoreboard_new(sizeof(struct counters));
-	instructions = (qemu_plugin_u64){ score, offsetof(struct counters, instructions) };
-	entries = (qemu_plugin_u64){ score, offsetof(struct counters, entries) };
-	inside = (qemu_plugin_u64){ score, offsetof(struct counters, inside) };
+	cpu_count = info->system.max_vcpus;
+	counters = aligned_alloc(64, cpu_count * sizeof(*counters));
+	if (!counters) {
+		perror("hvcount");
+		return -1;
+	}
+	memset(counters, 0, cpu_count * sizeof(*counters));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
 	qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
 	return 0;

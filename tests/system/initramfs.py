@@ -126,23 +126,15 @@ def kernel_modules(flavour):
     return _cached(f"modules-{flavour}", files)
 
 
-def _libraries(program):
-    """Shared libraries a program needs, for those that are not linked statically."""
-    listing = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    words = [word for word in listing.stdout.split() if word.startswith("/")]
-    return {word: pathlib.Path(word).resolve() for word in words}
-
-
 def cloister(flavour, image=""):
     """What has been built of Cloister: program, module, hypervisor images, cell configs, inmates.
 
     image  "fault-inject" for the hypervisor images that "make fault-inject" builds
     """
     files = {}
-    hvctl = BUILD / "tools" / "hvctl"
+    hvctl = BUILD / "tools" / "hvctl-static"
     if hvctl.exists():
         files["usr/sbin/hvctl"] = hvctl
-        files.update(_libraries(hvctl))
     module = BUILD / "driver" / flavour / "cloister.ko"
     if module.exists():
         files["lib/modules/cloister.ko"] = module

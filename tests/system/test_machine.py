@@ -52,6 +52,17 @@ def test_command_line(boot):
         m.run("echo begin; sleep 60", timeout=2)
 
 
+@pytest.mark.parametrize("icount", [False, True])
+def test_counting(boot, icount):
+    m = boot(f"counting-{icount}", cpus=1, icount=icount, count="0-7fffffffffff")
+    before, after = m.mark(), m.mark()
+    m.check("i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); done")
+    end = m.mark()
+    marking = after["instructions"][0] - before["instructions"][0]
+    assert 0 < marking < end["instructions"][0] - after["instructions"][0] - 100000
+    assert before["entries"][0] < after["entries"][0] < end["entries"][0]
+
+
 def test_panic_ends_waiting(boot):
     m = boot("panic", cpus=1)
     with pytest.raises(MachineDied, match="Kernel panic"):
