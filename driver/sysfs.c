@@ -46,8 +46,8 @@ static struct attribute *attributes[] = {
 	&dev_attr_mem_total.attr,
 	NULL,
 };
-ATTRIBUTE_GROUPS(attributes);
-const struct attribute_group *cl_groups[] = { &attributes_group, NULL };
+static const struct attribute_group device_group = { .attrs = attributes };
+const struct attribute_group *cl_groups[] = { &device_group, NULL };
 
 /* A cell's directory; the object lives as long as somebody has one of its files open. */
 struct cell_dir {
