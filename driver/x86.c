@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* x86: is the machine fit, the page tables for the entry, and the entry itself. */
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/smp.h>
