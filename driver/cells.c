@@ -4,6 +4,7 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <cloister/finding_format.h>
@@ -160,6 +161,25 @@ static int make_loadable(struct cl_driver_cell *cell, char *message)
 	return result;
 }
 
+/* Hardened usercopy takes mappings that are not RAM of Linux for an attack: copy twice. */
+static int copy_image(void *memory, const void __user *data, u64 length)
+{
+	void *bounce = kvmalloc(SZ_64K, GFP_KERNEL);
+	int err = bounce ? 0 : -ENOMEM;
+
+	for (u64 done = 0; !err && done < length;) {
+		size_t piece = min_t(u64, length - done, SZ_64K);
+
+		if (copy_from_user(bounce, data + done, piece))
+			err = -EFAULT;
+		else
+			memcpy(memory + done, bounce, piece);
+		done += piece;
+	}
+	kvfree(bounce);
+	return err;
+}
+
 int cl_cell_load(u32 id, u64 address, const void __user *data, u64 length, bool first,
 		 char *message)
 {
@@ -194,7 +214,7 @@ int cl_cell_load(u32 id, u64 address, const void __user *data, u64 length, bool 
 		memory = memremap(start, PAGE_ALIGN(phys + length) - start, MEMREMAP_WB);
 		if (!memory)
 			return -ENOMEM;
-		err = copy_from_user(memory + (phys - start), data, length) ? -EFAULT : 0;
+		err = copy_image(memory + (phys - start), data, length);
 		memunmap(memory);
 		return err;
 	}

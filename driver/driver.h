@@ -70,7 +70,7 @@ extern const struct attribute_group *cl_groups[];
 int cl_arch_check(char *message); /* can this machine be enabled now? */
 const char *cl_arch_image(void);  /* file name of the image that fits, or NULL */
 u32 cl_arch_hw_id(void);	  /* of this CPU */
-int cl_arch_prepare(void *hv, const struct cl_image *image, struct cl_system *system);
+int cl_arch_prepare(const struct cl_image *image, struct cl_system *system);
 void cl_arch_finish(void);
 int cl_arch_enter(unsigned int cpu); /* on each CPU, interrupts off: into the hypervisor */
 int cl_arch_leave(void);	     /* on each CPU, interrupts off: CL_HC_DISABLE */

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/io.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
@@ -17,7 +18,7 @@ struct cl_info *cl_info;
 struct cl_config *cl_root_config;
 
 static void *hv; /* the hypervisor's memory */
-static const struct cl_image *image;
+static struct cl_image image; /* a copy: the original is out of Linux' sight while enabled */
 
 /* The info region as it was when the hypervisor ended, for hvctl log. */
 static void *saved_info;
@@ -32,14 +33,14 @@ MODULE_PARM_DESC(fail_cpu, "CPU on which it is to fail");
 
 static void save_info(void)
 {
-	void *copy = vmalloc(image->info_size);
+	void *copy = vmalloc(image.info_size);
 
 	if (!copy)
 		return;
-	memcpy(copy, hv + image->info_offset, image->info_size);
+	memcpy(copy, hv + image.info_offset, image.info_size);
 	vfree(saved_info);
 	saved_info = copy;
-	saved_size = image->info_size;
+	saved_size = image.info_size;
 }
 
 void cl_forget_info(void)
@@ -52,8 +53,14 @@ ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position)
 {
 	const void *region;
 	ssize_t done = -ENODATA;
+	void *bounce;
 	size_t size;
 
+	/* Hardened usercopy takes mappings that are not RAM of Linux for an attack: copy twice. */
+	count = min_t(size_t, count, SZ_64K);
+	bounce = kvmalloc(count, GFP_KERNEL);
+	if (!bounce)
+		return -ENOMEM;
 	mutex_lock(&cl_mutex);
 	region = cl_info ? (void *)cl_info : saved_info;
 	size = cl_info ? cl_info->size : saved_size;
@@ -61,11 +68,13 @@ ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position)
 		done = 0;
 		if (position < size) {
 			done = min_t(size_t, count, size - position);
-			if (copy_to_user(buffer, region + position, done))
-				done = -EFAULT;
+			memcpy(bounce, region + position, done);
 		}
 	}
 	mutex_unlock(&cl_mutex);
+	if (done > 0 && copy_to_user(buffer, bounce, done))
+		done = -EFAULT;
+	kvfree(bounce);
 	return done;
 }
 
@@ -170,7 +179,7 @@ static void fill_in_system(struct cl_system *system, const struct firmware *firm
 	system->hv_size = cl_hv_range.size;
 	system->pool_phys = cl_pool_range.start;
 	system->pool_size = cl_pool_range.size;
-	system->config_offset = image->core_size + num_online_cpus() * image->cpu_size;
+	system->config_offset = image.core_size + num_online_cpus() * image.cpu_size;
 	system->config_size = config_size;
 	system->cpu_count = num_online_cpus();
 	system->fail_stage = fail_stage;
@@ -196,7 +205,7 @@ static void leave_cpu(void *data)
 
 static void explain_failure(int err, char *message)
 {
-	const struct cl_info *info = hv + image->info_offset;
+	const struct cl_info *info = hv + image.info_offset;
 
 	if (info->magic == CL_INFO_MAGIC && info->finding.error)
 		cl_finding_format(message, CL_MESSAGE_LEN, &info->finding);
@@ -251,14 +260,14 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 	}
 	memset(hv, 0, cl_hv_range.size);
 	memcpy(hv, firmware->data, firmware->size);
-	image = hv;
+	memcpy(&image, firmware->data, sizeof(image));
 	cpus_read_lock();
 	err = check_cpus(message); /* again, now that none can come or go */
 	if (err)
 		goto out_cpus;
-	fill_in_system(hv + image->system_offset, firmware, size);
-	memcpy(hv + image->core_size + num_online_cpus() * image->cpu_size, cl_root_config, size);
-	err = cl_arch_prepare(hv, image, hv + image->system_offset);
+	fill_in_system(hv + image.system_offset, firmware, size);
+	memcpy(hv + image.core_size + num_online_cpus() * image.cpu_size, cl_root_config, size);
+	err = cl_arch_prepare(&image, hv + image.system_offset);
 	if (err) {
 		cl_say(message, "no memory for page tables");
 		goto out_tables;
@@ -272,7 +281,7 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 		goto out_tables;
 	}
 	cl_arch_finish();
-	cl_info = hv + image->info_offset;
+	cl_info = hv + image.info_offset;
 	cl_enabled = true;
 	cpus_read_unlock();
 	release_firmware(firmware);

@@ -5,6 +5,7 @@
  */
 #include <linux/linkage.h>
 #include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
 
 #define HC_DISABLE 1
 #define SVME	   0x1000
@@ -46,7 +47,9 @@ cloister_enter:
 	lea	cloister_return(%rip), %rdx
 	mov	%cr3, %rcx
 	mov	%r9, %cr3
+	ANNOTATE_RETPOLINE_SAFE		/* once, to an address that nothing can train */
 	jmp	*%rax
+	int3
 
 /* Linux goes on here, natively after a failure or disable, as a guest after a successful enable. */
 cloister_return:
@@ -62,6 +65,7 @@ cloister_return:
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
+	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 
@@ -97,7 +101,9 @@ cloister_exit:
 	mov	%r10d, %eax
 	wrmsr
 	mov	%r8, %rax
+	ANNOTATE_RETPOLINE_SAFE
 	jmp	*%r9
+	int3
 
 	.globl	cloister_trampoline_end
 cloister_trampoline_end:

@@ -146,7 +146,7 @@ static u64 *entry_for(u64 *table, unsigned int levels, u64 virt, unsigned int le
 	return &table[virt >> (12 + 9 * (level - 1)) & 511];
 }
 
-int cl_arch_prepare(void *hv, const struct cl_image *image, struct cl_system *system)
+int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 {
 	unsigned int levels = __read_cr4() & X86_CR4_LA57 ? 5 : 4;
 	u64 virt = (u64)cloister_trampoline & PAGE_MASK;

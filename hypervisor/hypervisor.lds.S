@@ -14,8 +14,10 @@ SECTIONS
 	.rodata : { *(.rodata .rodata.*) }
 	. = ALIGN(4096);
 	hv_rodata_end = .;
-	.data : { *(.data .data.*) }
-	. = ALIGN(64);
+	.data : {
+		*(.data .data.*)
+		. = ALIGN(64);
+	}
 	image_file_end = .;
 	.bss : { *(.bss .bss.* COMMON) }
 	. = ALIGN(4096);
