@@ -115,6 +115,12 @@ unit: setup
 system: built
 	@scripts/run-tests system -- $(T)
 
+# scripts/demo and scripts/bench, where there are any.
+SHOWS := $(notdir $(wildcard scripts/demo scripts/bench))
+
+$(SHOWS): built
+	@scripts/$@
+
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)
 
 # Sources of our own, for the checks.
@@ -134,7 +140,7 @@ LINT_INCLUDES := hypervisor/include hypervisor/arch/x86/include hypervisor/arch/
 lint-cppcheck: $(AUTOCONF)
 	@cppcheck --version
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
-		--suppress=missingIncludeSystem --suppress=unusedStructMember --library=posix \
+		--suppress=missingIncludeSystem --suppress=unusedStructMember \
 		-D__x86_64__ $(addprefix -I ,include $(BUILD)/include $(LINT_INCLUDES)) \
 		$(filter-out driver/%,$(filter %.c,$(SOURCES)))
 
@@ -157,7 +163,9 @@ install: all
 	cp -r driver/. include hypervisor/check.c $(DKMS)
 	sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
 	install -m 644 configs/cell.mk configs/cell.lds $(SHARE)
-	cp -r configs inmates $(SHARE)
+	install -d $(SHARE)/configs
+	cp -r $(wildcard configs/*/) $(SHARE)/configs
+	cp -r inmates $(SHARE)
 
 clean:
 	@for entry in $(BUILD)/* $(BUILD)/.config; do \
@@ -190,4 +198,4 @@ help:
 FORCE:
 
 .PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
-	kernels built test unit system format-check lint lint-cppcheck install clean distclean help FORCE
+	kernels built $(SHOWS) test unit system format-check lint lint-cppcheck install clean distclean help FORCE
