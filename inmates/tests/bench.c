@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+/*
+ * What operations cost that cause an exit: the least and the average time-stamp counter ticks of
+ * each, without what measuring costs.
+ *
+ * Command line: n=N (1000) rounds; port=N (0x80) a port that the cell does not own; only=NAME.
+ */
+#include <inmate.h>
+
+#define MSR_APIC_BASE 0x1b
+#define MSR_PAT	      0x277
+#define MSR_EFER      0xc0000080
+
+static uint16_t foreign_port;
+
+static void do_nothing(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+static void do_cpuid(void)
+{
+	uint32_t eax, ebx, ecx, edx;
+
+	cpuid(0, 0, &eax, &ebx, &ecx, &edx);
+}
+
+static void do_hypercall(void)
+{
+	hypercall(CL_HC_GET_INFO, CL_INFO_ABI_VERSION, 0, 0);
+}
+
+static void do_foreign_port(void)
+{
+	outb(foreign_port, 0);
+}
+
+static void do_pci_address(void)
+{
+	outl(0xcf8, 0x80000000);
+}
+
+static void do_rdmsr_apic_base(void)
+{
+	uint64_t value;
+
+	rdmsr_safe(MSR_APIC_BASE, &value);
+}
+
+static void do_rdmsr_pat(void)
+{
+	uint64_t value;
+
+	rdmsr_safe(MSR_PAT, &value);
+}
+
+static void do_rdmsr_efer(void)
+{
+	uint64_t value;
+
+	rdmsr_safe(MSR_EFER, &value);
+}
+
+static void do_apic_read(void)
+{
+	apic_read(APIC_TPR);
+}
+
+static void do_apic_write(void)
+{
+	apic_write(APIC_TPR, 0);
+}
+
+static const struct {
+	const char *name;
+	void (*operation)(void);
+} operations[] = {
+	{ "cpuid", do_cpuid },
+	{ "hypercall", do_hypercall },
+	{ "foreign-port-write", do_foreign_port },
+	{ "pci-address-write", do_pci_address },
+	{ "rdmsr-apic-base", do_rdmsr_apic_base },
+	{ "rdmsr-pat", do_rdmsr_pat },
+	{ "rdmsr-efer", do_rdmsr_efer },
+	{ "apic-read", do_apic_read },
+	{ "apic-write", do_apic_write },
+};
+
+#define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
+
+static void measure(void (*operation)(void), uint64_t rounds, uint64_t *min, uint64_t *avg)
+{
+	uint64_t sum = 0;
+	uint64_t i;
+
+	*min = UINT64_MAX;
+	for (i = 0; i < rounds; i++) {
+		uint64_t start = rdtsc_ordered();
+		uint64_t took;
+
+		operation();
+		took = rdtsc_ordered() - start;
+		sum += took;
+		if (took < *min)
+			*min = took;
+	}
+	*avg = sum / rounds;
+}
+
+static bool same(const char *a, const char *b)
+{
+	for (; *a && *a == *b; a++, b++)
+		;
+	return *a == *b;
+}
+
+void inmate_main(void)
+{
+	uint64_t rounds = cmdline_number("n", 1000);
+	uint64_t min, avg, empty_min, empty_avg;
+	char only[32];
+	bool all = !cmdline_string("only", only, sizeof(only));
+	unsigned int i;
+
+	if (!rounds)
+		rounds = 1;
+	foreign_port = cmdline_number("port", 0x80);
+	printf("bench: %s APIC, %llu rounds\n", apic_is_x2() ? "x2" : "x",
+	       (unsigned long long)rounds);
+	measure(do_nothing, rounds, &empty_min, &empty_avg);
+	for (i = 0; i < OPERATION_COUNT; i++) {
+		if (!all && !same(only, operations[i].name))
+			continue;
+		measure(operations[i].operation, rounds, &min, &avg);
+		min = min > empty_min ? min - empty_min : 0;
+		avg = avg > empty_avg ? avg - empty_avg : 0;
+		printf("bench: %-20s min %llu avg %llu\n", operations[i].name,
+		       (unsigned long long)min, (unsigned long long)avg);
+	}
+	printf("bench: done\n");
+}
