@@ -13,6 +13,7 @@ struct cell *cells[CONFIG_MAX_CELLS];
 
 /* Held during management calls. A second caller gets -EAGAIN: nobody spins for long on a lock. */
 static struct lock management;
+static struct lock disable_lock; /* protects the next one, held for a few instructions */
 static bool disabling;
 
 /* Bytes that one CL_HC_CELL_SCRUB zeroes at most: bounds the time that the caller is held. */
@@ -685,12 +686,19 @@ bool cell_begin_disable(void)
 {
 	bool alone = true;
 
-	if (!lock_try(&management))
-		return false;
+	/* All of root's CPUs come at once: the first one decides for all. */
+	lock_take(&disable_lock);
+	if (disabling)
+		goto out;
+	alone = lock_try(&management);
+	if (!alone)
+		goto out;
 	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
 		alone = alone && !cells[i];
-	disabling = disabling || alone;
+	disabling = alone;
 	lock_drop(&management);
+out:
+	lock_drop(&disable_lock);
 	return alone;
 }
 
