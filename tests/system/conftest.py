@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import cloister
 import initramfs
 from machine import Machine, MachineError
 
@@ -48,6 +49,25 @@ def machine_id(options):
     return "-".join(str(value) for value in options.values())
 
 
+# One test machine for each kernel and mode of the interrupt controllers.
+ALL_MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") for apic in ("xapic", "x2apic")]
+
+
+@pytest.fixture
+def enabled(machine):
+    """The module's machine with Cloister enabled, for one test. Afterwards all cells are destroyed, it is
+    disabled, and Linux must have everything back."""
+    before = cloister.Snapshot(machine)
+    cloister.enable(machine)
+    yield machine
+    for name, cell in cloister.cells(machine).items():
+        if not cell["root"]:
+            machine.check(f"hvctl cell destroy {name}", 60)
+    cloister.disable(machine)
+    before.assert_same(machine)
+    cloister.assert_healthy(machine)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Shows the machine's logs with a test that failed on its own assertion; MachineErrors have them
@@ -55,6 +75,5 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.when != "call" or not report.failed or call.excinfo.errisinstance(MachineError):
         return
-    for name, value in getattr(item, "funcargs", {}).items():
-        if isinstance(value, Machine):
-            report.sections.append((f"fixture {name}", value.tail()))
+    machines = {value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Machine)}
+    report.sections.extend(("machine", machine.tail()) for machine in machines)

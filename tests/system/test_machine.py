@@ -3,12 +3,10 @@
 
 import pytest
 
-from conftest import machine_id
+from conftest import ALL_MACHINES, machine_id
 from machine import MachineDied, MachineTimeout
 
-MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") for apic in ("xapic", "x2apic")]
-
-each_machine = pytest.mark.parametrize("machine", MACHINES, indirect=True, ids=machine_id)
+each_machine = pytest.mark.parametrize("machine", ALL_MACHINES, indirect=True, ids=machine_id)
 
 
 @each_machine

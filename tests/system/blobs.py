@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Cell configs made without a compiler, good and bad ones, as include/cloister/config.h describes them.
+
+    blobs.cell("rtvm", cpus=[2], memory=[blobs.ram(), blobs.comm()])    -> bytes
+    blobs.patch(blob, "arch", 2)                                        -> the blob with another header
+    blobs.root(blob, hv_size=0x100000)                                  -> a root config, platform changed
+"""
+
+import struct
+
+MAGIC = b"CLOISTER"
+ABI_VERSION = 1
+X86_64 = 1
+AUTO = 0xFFFFFFFFFFFFFFFF
+
+ROOT, VUART = 0x1, 0x2
+PLATFORM, CPUS, MEMORY, PIO, IRQCHIP, PCI = range(1, 7)
+READ, WRITE, EXECUTE, IO, SHARED, COMM, LOADABLE = (1 << n for n in range(7))
+RAM = READ | WRITE | EXECUTE
+
+_HEADER = struct.Struct("<8sHHIQ32sIIQ")
+_HEADER_FIELDS = ("magic", "abi_version", "arch", "header_size", "total_size", "name", "flags", "reserved", "entry")
+_SECTION = struct.Struct("<IIII")
+_PLATFORM = struct.Struct("<QQQQQIIIIQ")
+_PLATFORM_FIELDS = ("hv_phys", "hv_size", "pool_phys", "pool_size", "ecam_phys", "ecam_first_bus",
+                    "ecam_last_bus", "console_type", "reserved", "console_address")
+
+
+def ram(phys=AUTO, virt=0, size=0x200000, flags=RAM | LOADABLE):
+    return phys, virt, size, flags
+
+
+def comm(virt=0x200000):
+    return 0, virt, 0x1000, READ | WRITE | COMM
+
+
+def _section(kind, layout, entries):
+    if not entries:
+        return b""
+    layout = struct.Struct("<" + layout)
+    return _SECTION.pack(kind, layout.size, len(entries), 0) + b"".join(layout.pack(*entry) for entry in entries)
+
+
+def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000):
+    """A cell's config; by default like configs/x86/qemu-hello.c. cpus: Linux' numbers; memory: tuples of
+    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins); pci: (domain, bus, devfn)."""
+    memory = [ram(), comm()] if memory is None else memory
+    body = _section(CPUS, "II", [(cpu, 0) for cpu in cpus])
+    body += _section(MEMORY, "QQQQ", memory)
+    body += _section(PIO, "II", pio)
+    body += _section(IRQCHIP, "QQQ", irqchips)
+    body += _section(PCI, "HBBI", [(*device, 0) for device in pci])
+    return _HEADER.pack(MAGIC, ABI_VERSION, X86_64, _HEADER.size, _HEADER.size + len(body), name.encode(),
+                        flags, 0, entry) + body
+
+
+def patch(blob, field, value):
+    """The blob with one member of its header changed."""
+    values = list(_HEADER.unpack_from(blob))
+    values[_HEADER_FIELDS.index(field)] = value
+    return _HEADER.pack(*values) + blob[_HEADER.size:]
+
+
+def root(blob, **changes):
+    """A root config with members of its platform section changed; the section is the first one."""
+    at = _HEADER.size + _SECTION.size
+    assert _SECTION.unpack_from(blob, _HEADER.size)[0] == PLATFORM
+    values = dict(zip(_PLATFORM_FIELDS, _PLATFORM.unpack_from(blob, at)))
+    assert changes.keys() <= values.keys()
+    values.update(changes)
+    return blob[:at] + _PLATFORM.pack(*values.values()) + blob[at + _PLATFORM.size:]

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests of Cloister have in common: hvctl's answers as objects, waiting for what a cell does, and
+comparing Linux before and after.
+
+Waits have generous time-outs, as the machines are emulated and slow; nothing depends on how long anything
+takes.
+"""
+
+import json
+import re
+import time
+
+import initramfs
+from machine import MachineError
+
+CONFIGS = initramfs.BUILD / "configs"
+ROOT = "/cells/qemu-root.cell"
+WAIT = 60
+
+# Anything the kernel prints when it finds itself in a bad state.
+_TROUBLE = re.compile(r"^.*(WARNING: |BUG: |Oops|general protection|Call Trace|soft lockup|hard LOCKUP|rcu.*stall"
+                      r"|unhandled|did not come back).*$", re.MULTILINE)
+
+
+def config(name):
+    """Bytes of a config of configs/."""
+    return (CONFIGS / f"{name}.cell").read_bytes()
+
+
+def load_driver(machine, parameters=""):
+    machine.check(f"[ -e /dev/cloister ] || insmod /lib/modules/cloister.ko {parameters}")
+
+
+def enable(machine, path=ROOT):
+    load_driver(machine)
+    assert "Linux runs as the root cell" in machine.check(f"hvctl enable {path}")
+
+
+def disable(machine):
+    assert machine.check("hvctl disable") == "Cloister is disabled, Linux has the machine.\n"
+
+
+def start(machine, name, image, string="", path=None):
+    """Creates, loads and starts a cell; the config is /cells/qemu-NAME.cell unless path is given."""
+    machine.check(f"hvctl cell create {path or f'/cells/qemu-{name}.cell'}")
+    machine.check(f"hvctl cell load {name} {f'-s {chr(39)}{string}{chr(39)} ' if string else ''}/inmates/{image}.bin")
+    machine.check(f"hvctl cell start {name}")
+
+
+def status(machine):
+    return json.loads(machine.check("hvctl status --json"))
+
+
+def cells(machine):
+    """{name: description} of hvctl cell list."""
+    return {cell["name"]: cell for cell in json.loads(machine.check("hvctl cell list --json"))}
+
+
+def state(machine, name):
+    return cells(machine)[name]["state"]
+
+
+def exits(machine, cell=""):
+    """{CPU: {reason: count, "total": count}} of hvctl stats."""
+    answer = json.loads(machine.check(f"hvctl stats {cell} --json"))
+    return {cpu["cpu"]: {**cpu["exits"], "total": cpu["total"]} for cpu in answer}
+
+
+def log(machine):
+    """All records of hvctl log."""
+    return [json.loads(line) for line in machine.check("hvctl log --json").splitlines()]
+
+
+def log_texts(machine, cell=None):
+    return [record["text"] for record in log(machine) if cell in (None, record.get("cell_name"))]
+
+
+def wait(machine, what, look, timeout=WAIT):
+    """Calls look() until its answer is true, and returns that; what says what is being waited for."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise MachineError(f"timeout waiting for {what}; last answer {answer!r}\n{machine.tail()}")
+        time.sleep(0.1)
+
+
+def wait_output(machine, name, pattern, timeout=WAIT):
+    """Waits until a cell's console matches a regular expression; returns the match."""
+    expression = re.compile(pattern, re.MULTILINE)
+    return wait(machine, f"{pattern!r} on the console of cell {name}",
+                lambda: expression.search(machine.check(f"hvctl console {name}")), timeout)
+
+
+def wait_state(machine, name, wanted, timeout=WAIT):
+    wait(machine, f"cell {name} to be {wanted}", lambda: state(machine, name) == wanted, timeout)
+
+
+def refused(machine, command, *texts, status=1):
+    """Runs a command that must fail with this exit status, and whose message must have all the texts."""
+    answer = machine.run(command, 60)
+    assert answer.status == status, f"{command}: status {answer.status}: {answer.output}"
+    for text in texts:
+        assert text in answer.output, f"{command}: {text!r} is not in: {answer.output}"
+    return answer.output
+
+
+def system_ram(iomem):
+    """System RAM in a text of /proc/iomem as [start, end) ranges. Neighbours are joined: memory that was
+    away comes back as a resource of its own."""
+    ranges = []
+    for line in iomem.splitlines():
+        match = re.match(r"([0-9a-f]+)-([0-9a-f]+) : System RAM", line)
+        if not match:
+            continue
+        first, end = int(match[1], 16), int(match[2], 16) + 1
+        if ranges and ranges[-1][1] == first:
+            ranges[-1][1] = end
+        else:
+            ranges.append([first, end])
+    return ranges
+
+
+def other_resources(iomem):
+    """All lines of /proc/iomem that are not System RAM or inside it."""
+    lines = []
+    inside = False
+    for line in iomem.splitlines():
+        if not line.startswith(" "):
+            inside = ": System RAM" in line
+        if not inside:
+            lines.append(line)
+    return lines
+
+
+class Snapshot:
+    """How Linux sees the machine."""
+
+    def __init__(self, machine):
+        text = machine.check("nproc; cat /sys/devices/system/cpu/online; grep MemTotal /proc/meminfo; cat /proc/iomem")
+        self.cpus, self.online, total, self.iomem = text.split("\n", 3)
+        self.mem_total = int(total.split()[1])
+        self.ram = system_ram(self.iomem)
+        self.others = other_resources(self.iomem)
+
+    def assert_same(self, machine):
+        """Nothing is missing. Total memory may have grown once, by the page array of the block that was
+        away: at boot it is outside of what MemTotal counts, afterwards it is part of it."""
+        now = Snapshot(machine)
+        assert (now.cpus, now.online) == (self.cpus, self.online)
+        assert now.ram == self.ram
+        assert now.others == self.others
+        assert 0 <= now.mem_total - self.mem_total <= 2048
+        return now
+
+
+def assert_healthy(machine):
+    """Linux runs, and its kernel has not complained since the boot."""
+    assert machine.check("echo alive") == "alive\n"
+    kernel_log = machine.check("dmesg")
+    trouble = _TROUBLE.search(kernel_log)
+    assert not trouble, kernel_log[trouble.start():trouble.start() + 3000]

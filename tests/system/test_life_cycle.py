@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The life of cells on every test machine: enable, create, load, start, shutdown, destroy, disable."""
+
+import re
+
+import pytest
+
+import cloister
+from conftest import ALL_MACHINES, machine_id
+
+pytestmark = pytest.mark.parametrize("machine", ALL_MACHINES, indirect=True, ids=machine_id)
+
+
+def uses_x2apic(machine):
+    return "x2apic" in machine.log_directory.name
+
+
+def test_enable_and_disable(machine):
+    before = cloister.Snapshot(machine)
+    cloister.load_driver(machine)
+    status = cloister.status(machine)
+    assert (status["enabled"], status["machine"], status["image"]) == (False, "", "cloister/cloister-amd.bin")
+    assert machine.check("hvctl enable --dry-run " + cloister.ROOT) == "Cloister could be enabled; nothing was changed.\n"
+    assert not cloister.status(machine)["enabled"]
+    before.assert_same(machine)
+
+    cloister.enable(machine)
+    status = cloister.status(machine)
+    assert status["enabled"] and status["cells"] == 1 and status["last_refusal"] == ""
+    assert status["hv_size"] == status["mem_total"] == 2 << 20
+    assert status["mem_image"] < status["mem_used"] <= 768 << 10
+    assert ("x2apic" in status["features"]) == uses_x2apic(machine)
+    during = cloister.Snapshot(machine)
+    assert during.cpus == "4"
+    missing = before.mem_total - during.mem_total
+    assert 100 << 10 < missing <= 128 << 10, "the memory block that was taken"
+    assert not any(start <= status["hv_phys"] < end for start, end in during.ram)
+    root = cloister.cells(machine)["qemu-root"]
+    assert root["root"] and root["state"] == "running" and root["cpus"] == [0, 1, 2, 3]
+
+    cloister.disable(machine)
+    after = before.assert_same(machine)
+    assert not cloister.status(machine)["enabled"]
+    cloister.enable(machine)
+    cloister.disable(machine)
+    assert after.assert_same(machine).mem_total == after.mem_total
+    assert [text for text in cloister.log_texts(machine) if "Linux runs as cell 'qemu-root'" in text]
+    cloister.assert_healthy(machine)
+
+
+def test_two_cells(enabled):
+    machine = enabled
+    used = cloister.status(machine)["mem_used"]
+    cloister.start(machine, "smp", "smp", "rounds=50 count=1K")
+    cloister.start(machine, "timer", "timer", "period_us=10000 report_s=1")
+    assert machine.check("cat /sys/devices/system/cpu/online") == "0\n"
+
+    cloister.wait_output(machine, "smp", r"^smp: 2 of 2 CPUs run\r$")
+    cloister.wait_output(machine, "smp", r"^smp: 50 x IPI to CPU 1 and back: min \d+ avg \d+ max \d+ ns\r$")
+    cloister.wait_output(machine, "smp", r"^smp: 2 CPUs counted to 2048 \(expected 2048\) in \d+ us\r$")
+    apic = "x2" if uses_x2apic(machine) else "x"
+    cloister.wait_output(machine, "timer", rf"^timer: one interrupt every 10000 us, {apic} APIC, \S+ mode\r$")
+    cloister.wait_output(machine, "timer", r"^timer: latency of 200 interrupts\r\n  min \d+ ticks, \d+ ns\r$")
+
+    cells = cloister.cells(machine)
+    assert list(cells) == ["qemu-root", "smp", "timer"]
+    assert [cell["cpus"] for cell in cells.values()] == [[0], [1, 2], [3]]
+    assert [cell["state"] for cell in cells.values()] == ["running"] * 3
+    assert cells["smp"]["memory"] == cells["timer"]["memory"] == 2 << 20
+    assert 0 < cells["smp"]["hv_memory"] <= 64 << 10
+    assert cells["timer"]["console_written"] > 200
+    status = cloister.status(machine)
+    assert status["cells"] == 3 and used < status["mem_used"] <= 768 << 10
+
+    exits = cloister.exits(machine)
+    assert sorted(exits) == [0, 1, 2, 3]
+    for cpu in (1, 2, 3):
+        assert exits[cpu]["pio"] > 0 and exits[cpu]["other"] == exits[cpu]["exception"] == 0
+    assert exits[1]["init"] > 0, "it started the second CPU of its cell"
+    assert set(cloister.exits(machine, "timer")) == {3}
+
+    texts = cloister.log_texts(machine)
+    for text in ("cell 'smp' (1) created", "cell 'timer' (2) created", "cell 'smp' (1) started", "cell 'timer' (2) started"):
+        assert text in texts
+    assert "error" not in {record["severity"] for record in cloister.log(machine)}
+
+
+def test_shutdown_start_destroy(enabled):
+    machine = enabled
+    cloister.start(machine, "timer", "timer", "period_us=10000 report_s=0")
+    cloister.wait_output(machine, "timer", "^timer: one interrupt every")
+    cloister.refused(machine, "hvctl cell start timer", "cell 'timer' runs already", "hvctl cell shutdown timer comes first")
+    machine.check("hvctl cell shutdown timer --timeout 30000", 60)
+    assert cloister.state(machine, "timer") == "shut down"
+    said = machine.check("hvctl console timer")
+    assert len(re.findall(r"^timer: latency of \d+ interrupts", said, re.MULTILINE)) == 1
+    assert said.endswith("timer: done\r\n")
+    machine.check("hvctl cell shutdown timer"), "again: nothing to do"
+
+    machine.check("hvctl cell start timer")
+    assert cloister.state(machine, "timer") == "running"
+    cloister.wait_output(machine, "timer", r"timer: done\r\ntimer: one interrupt every")
+    # A cell that is loaded while it runs is stopped for that.
+    machine.check("hvctl cell load 1 -s 'name=again' /inmates/hello.bin && hvctl cell start 1")
+    cloister.wait_output(machine, "timer", r"^Hello, again! This cell runs in 64-bit mode\.\r\nCPUs: 3 \(APIC ids\), "
+                         + ("x2APIC" if uses_x2apic(machine) else "xAPIC"))
+
+    machine.check("hvctl cell destroy timer")
+    assert list(cloister.cells(machine)) == ["qemu-root"]
+    assert machine.check("cat /sys/devices/system/cpu/online") == "0-3\n"
+    cloister.refused(machine, "hvctl cell start timer", "there is no cell 'timer'; there are: qemu-root")
+
+
+def test_destroy_of_a_running_cell(enabled):
+    machine = enabled
+    used = cloister.status(machine)["mem_used"]
+    cloister.start(machine, "smp", "smp", "rounds=1 count=1M")
+    cloister.wait_output(machine, "smp", "^smp: 2 of 2 CPUs run")
+    machine.check("hvctl cell destroy smp")
+    assert machine.check("cat /sys/devices/system/cpu/online") == "0-3\n"
+    assert cloister.status(machine)["mem_used"] == used
+    # Both CPUs work: each one runs something.
+    assert machine.check("for cpu in 0 1 2 3; do taskset $(printf %x $((1 << cpu))) sh -c 'echo ok'; done") == "ok\n" * 4
+
+
+def steady_exits(machine, ticks):
+    """Exits of a timer cell's CPU from its start to its end after so many interrupts, without those for
+    its console output."""
+    machine.check(f"hvctl cell load timer -s 'period_us=1000 report_s=0 ticks={ticks}' /inmates/timer.bin")
+    before = cloister.exits(machine, "timer")[3]
+    output = cloister.cells(machine)["timer"]["console_written"]
+    machine.check("hvctl cell start timer")
+
+    def written():
+        text = machine.check("hvctl console timer")
+        return text.endswith("timer: done\r\n") and f"latency of {ticks} interrupts" in text
+
+    cloister.wait(machine, f"{ticks} interrupts in the timer cell", written)
+    machine.check("hvctl cell shutdown timer")
+    output = cloister.cells(machine)["timer"]["console_written"] - output
+    after = cloister.exits(machine, "timer")[3]
+    exits = {reason: after[reason] - before[reason] for reason in after}
+    # One exit to look whether the UART is ready and one for the byte: the cell did nothing else with ports.
+    assert exits.pop("pio") == 2 * output
+    exits.pop("total")
+    return exits
+
+
+def test_exits_per_timer_tick(enabled):
+    machine = enabled
+    machine.check("hvctl cell create /cells/qemu-timer.cell")
+    few, many = steady_exits(machine, 20), steady_exits(machine, 1020)
+    more = {reason: many[reason] - few[reason] for reason in few if many[reason] != few[reason]}
+    if uses_x2apic(machine):
+        assert more == {}, "1000 further interrupts, no further exit"
+    else:
+        # The end-of-interrupt register, and nothing besides the registers of the interrupt controller.
+        assert set(more) == {"xapic"} and 1000 <= more["xapic"] <= 4000
