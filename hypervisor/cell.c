@@ -294,6 +294,8 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 					     id * CL_CONSOLE_SIZE;
 	}
 	for_each_region(config, i, region) {
+		if (is_ram(&region))
+			cell->info->memory += region.size;
 		if (region.flags & CL_MEM_COMM) {
 			cell->comm = page_alloc(1);
 			if (!cell->comm)
@@ -305,8 +307,6 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 			free_cell(cell);
 			goto no_memory;
 		}
-		if (is_ram(&region))
-			cell->info->memory += region.size;
 	}
 	cell->config_pages = config_pages; /* from here on free_cell() frees it too */
 	return cell;

@@ -129,6 +129,8 @@ void apic_reset(struct cpu *cpu)
 	reg_write(REG_LINT1, LVT_MASKED);
 	reg_write(REG_ERROR, LVT_MASKED);
 	reg_write(REG_TPR, 0);
+	/* A disabled APIC would keep what is pending for the next owner. */
+	reg_write(REG_SVR, 0x1ff);
 	/* What is in service ends (at most one per priority class and vector), what is pending is taken. */
 	for (unsigned int i = 0; i < 256; i++) {
 		uint32_t in_service = 0;
