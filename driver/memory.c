@@ -1,53 +1,84 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory for the hypervisor and the cells: whole memory blocks are taken out of the running kernel
- * (memory hot-remove) and given back at disable. A range that the kernel never had, by memmap=, is
- * used as it is.
+ * Memory for the hypervisor and the cells, without boot parameters. First choice: whole memory blocks
+ * are taken out of the running kernel (memory hot-remove), which then knows nothing of them. Where
+ * that is not possible, a contiguous range is allocated; it stays in the kernel's books. Both are
+ * given back at disable. A range that the kernel never had, by memmap=, is used as it is.
  */
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/memory.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/memory_hotplug.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include "driver.h"
 
 struct cl_range cl_hv_range, cl_pool_range;
 
-/* What was removed from Linux, in whole blocks; size 0: nothing. */
-static struct cl_range removed;
+/* What was removed from Linux in whole blocks, or allocated; size 0: nothing. */
+static struct cl_range removed, allocated;
 
 /* Where the last take worked: the most likely place for the next one. */
 static u64 last_start;
 
-/* Blocks that may be tried for one take: each try can take a second when pages have to move. */
-#define MAX_TRIES 64
+/* Places that may be tried for one take: each try can take a second when pages have to move. */
+#define MAX_TRIES  64
+#define MAX_RANGES 32
 
-struct candidates {
-	u64 size, block;
-	u64 start[MAX_TRIES];
+/* System RAM as in /proc/iomem, and the highest of what lies inside it there. */
+struct ram_map {
+	struct cl_range ram[MAX_RANGES];
 	unsigned int count;
+	u64 inner[2];
 };
 
-/* Collect block-aligned pieces of System RAM, the highest addresses of each resource first. */
-static int collect(struct resource *resource, void *data)
+static int note_ram(struct resource *resource, void *data)
 {
-	struct candidates *candidates = data;
-	u64 start = round_down(resource->end + 1, candidates->block);
+	struct ram_map *map = data;
 
-	while (start >= candidates->size + resource->start && start >= candidates->size) {
-		start -= candidates->size;
-		if (start < resource->start)
-			break;
-		if (candidates->count == MAX_TRIES) {
-			memmove(candidates->start, candidates->start + 1,
-				sizeof(candidates->start) - sizeof(candidates->start[0]));
-			candidates->count--;
-		}
-		candidates->start[candidates->count++] = start;
-	}
+	if (map->count < MAX_RANGES)
+		map->ram[map->count++] =
+			(struct cl_range){ resource->start, resource_size(resource) };
 	return 0;
+}
+
+static int note_crash_kernel(struct resource *resource, void *data)
+{
+	struct ram_map *map = data;
+
+	map->inner[1] = max_t(u64, map->inner[1], resource->end);
+	return 0;
+}
+
+static struct ram_map *read_ram_map(void)
+{
+	struct ram_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+
+	if (!map)
+		return NULL;
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1, map,
+			    note_ram);
+	/* The kernel image is somewhere (KASLR) around its first task; no block with a part of it moves. */
+	map->inner[0] = __pa_symbol(&init_task);
+	walk_iomem_res_desc(IORES_DESC_CRASH_KERNEL, IORESOURCE_MEM, 0, -1, map,
+			    note_crash_kernel);
+	return map;
+}
+
+/*
+ * Linux (release_mem_region_adjustable()) cannot cut a piece out of a resource that has children
+ * above the piece: the memory would go, its resource stay, and the way back would be blocked.
+ */
+static bool below_inner(const struct ram_map *map, const struct cl_range *ram, u64 start)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(map->inner); i++)
+		if (map->inner[i] >= start && map->inner[i] < ram->start + ram->size)
+			return true;
+	return false;
 }
 
 static int remove_blocks(u64 start, u64 size)
@@ -61,42 +92,100 @@ static int remove_blocks(u64 start, u64 size)
 	return err;
 }
 
-static int find_and_remove(u64 size, char *message)
+/* From the top of memory down, in steps, until `try` succeeds. */
+static int search(const struct ram_map *map, u64 size, u64 step, bool removable,
+		  int (*try)(u64 start, u64 size))
 {
-	struct candidates *candidates;
-	int err = -ENOMEM;
+	unsigned int tries = 0;
 
-	if (last_start && !remove_blocks(last_start, size))
+	for (unsigned int i = map->count; i-- > 0;) {
+		const struct cl_range *ram = &map->ram[i];
+		u64 start = round_down(ram->start + ram->size, step);
+
+		for (; start >= ram->start + size && tries < MAX_TRIES; start -= step) {
+			if (removable && below_inner(map, ram, start - size))
+				break;
+			tries++;
+			if (!try(start - size, size))
+				return 0;
+		}
+	}
+	return -ENOMEM;
+}
+
+/* The pages are ours alone; /proc/kcore and crash dumps leave them out. */
+static int allocate_range(u64 start, u64 size)
+{
+	unsigned long first = PHYS_PFN(start);
+	int err = alloc_contig_range(first, first + PHYS_PFN(size), MIGRATE_MOVABLE,
+				     GFP_KERNEL | __GFP_NOWARN);
+
+	if (err)
+		return err;
+	for (unsigned long pfn = first; pfn < first + PHYS_PFN(size); pfn++)
+		__SetPageOffline(pfn_to_page(pfn));
+	allocated = (struct cl_range){ start, size };
+	return 0;
+}
+
+static void free_range(void)
+{
+	unsigned long first = PHYS_PFN(allocated.start);
+
+	for (unsigned long pfn = first; pfn < first + PHYS_PFN(allocated.size); pfn++)
+		__ClearPageOffline(pfn_to_page(pfn));
+	free_contig_range(first, PHYS_PFN(allocated.size));
+	allocated.size = 0;
+}
+
+static int find_memory(u64 size, char *message)
+{
+	u64 block = memory_block_size_bytes();
+	struct ram_map *map;
+	int err;
+
+	if (last_start && !remove_blocks(last_start, round_up(size, block)))
 		return 0;
-	candidates = kzalloc(sizeof(*candidates), GFP_KERNEL);
-	if (!candidates)
+	map = read_ram_map();
+	if (!map)
 		return -ENOMEM;
-	candidates->size = size;
-	candidates->block = memory_block_size_bytes();
-	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
-			    candidates, collect);
-	for (unsigned int i = 0; err && i < candidates->count; i++)
-		err = remove_blocks(candidates->start[i], size);
+	err = search(map, round_up(size, block), block, true, remove_blocks);
+	if (err)
+		err = search(map, size, max_t(u64, SZ_2M, rounddown_pow_of_two(size) / 4), false,
+			     allocate_range);
+	kfree(map);
 	if (err)
 		cl_say(message,
-		       "platform: no %llu MiB in one piece could be taken from Linux (%u places tried, block size %lu MiB, last error %d): free memory, make pool_size smaller, or reserve a range with memmap= and name it in the config",
-		       size >> 20, candidates->count, memory_block_size_bytes() >> 20, err);
-	kfree(candidates);
+		       "platform: no %llu MiB in one piece could be taken from Linux (%u places tried): free memory, make pool_size smaller, or reserve a range with memmap= and name it in the config",
+		       size >> 20, MAX_TRIES);
 	return err;
 }
 
-/* The config names the place: Linux must not have it, or must let it go. */
 static int take_named(u64 start, u64 size, char *message)
 {
 	u64 block = memory_block_size_bytes(), first, end;
+	struct ram_map *map;
 	int err;
 
 	if (region_intersects(start, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) ==
 	    REGION_DISJOINT)
 		return 0;
+	map = read_ram_map();
+	if (!map)
+		return -ENOMEM;
 	first = round_down(start, block);
 	end = round_up(start + size, block);
-	err = remove_blocks(first, end - first);
+	err = -EBUSY;
+	for (unsigned int i = 0; i < map->count; i++) {
+		const struct cl_range *ram = &map->ram[i];
+
+		if (first >= ram->start && end <= ram->start + ram->size &&
+		    !below_inner(map, ram, first))
+			err = remove_blocks(first, end - first);
+	}
+	if (err)
+		err = allocate_range(start, size);
+	kfree(map);
 	if (err)
 		cl_say(message,
 		       "platform: Linux does not let go of memory %#llx-%#llx (error %d): name another place, write CL_AUTO, or reserve it with memmap=%lluM$%#llx",
@@ -121,11 +210,11 @@ int cl_memory_take(struct cl_config *config, char *message)
 		return -EINVAL;
 	}
 	if (platform.hv_phys == CL_AUTO) {
-		err = find_and_remove(round_up(size, memory_block_size_bytes()), message);
+		err = find_memory(size, message);
 		if (err)
 			return err;
-		platform.hv_phys = removed.start;
-		platform.pool_phys = removed.start + platform.hv_size;
+		platform.hv_phys = removed.size ? removed.start : allocated.start;
+		platform.pool_phys = platform.hv_phys + platform.hv_size;
 	} else {
 		u64 start = platform.hv_phys, end = start + platform.hv_size;
 
@@ -176,6 +265,8 @@ void cl_memory_give_back(void)
 	int err;
 
 	cl_hv_range.size = cl_pool_range.size = 0;
+	if (allocated.size)
+		free_range();
 	if (!removed.size)
 		return;
 	/* The resource's name is read for as long as the kernel runs: it is never freed. */

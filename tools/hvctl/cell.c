@@ -94,7 +94,7 @@ static int load_image(struct loader *l, char *argument)
 	int code;
 
 	if (!split_image(argument, &address))
-		return fail(EXIT_USAGE, "'%s' is not IMAGE[@ADDRESS]", argument);
+		return fail(EXIT_USAGE, "no file before the '@', expected IMAGE[@ADDRESS]");
 	data = read_file(argument, LOAD_MAX, &size);
 	if (!data)
 		return EXIT_REFUSED;

@@ -64,7 +64,9 @@ int report_no_cell(struct region *r, const char *name, int err)
 	uint32_t i;
 
 	for (i = 0; i < r->info.cells_count && used < sizeof(known); i++)
-		if (region_cell(r, i, &cell) && cell.state != CL_STATE_UNUSED)
+		/* without a name, the root cell was not meant */
+		if (region_cell(r, i, &cell) && cell.state != CL_STATE_UNUSED &&
+		    (name || !(cell.flags & CL_CELL_ROOT)))
 			used += snprintf(known + used, sizeof(known) - used, "%s%s",
 					 used ? ", " : "", cell.name);
 	if (err == -EEXIST)

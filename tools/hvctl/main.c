@@ -54,6 +54,9 @@ static const struct command {
 	  OPT_FOLLOW | OPT_INPUT, 0, 1, cmd_console },
 	{ NULL, "log", "", "What the hypervisor has to say.", OPT_JSON | OPT_FOLLOW | OPT_SEVERITY,
 	  0, 0, cmd_log },
+	{ "config", "root", "[-- OPTIONS]",
+	  "Write a root config for this machine, as C source, to standard output.", 0, 0, 64,
+	  cmd_config_root },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

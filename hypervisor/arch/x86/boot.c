@@ -62,6 +62,7 @@ static struct {
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
 _Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
+_Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
 _Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
 
 static unsigned int table_index(uint64_t virt, unsigned int level)
@@ -169,6 +170,7 @@ uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, 
 
 	save_linux(&private->linux_state, rsp, rip, cr3);
 	private->cpu = &cpus[index];
+	private->exits = info.cpus[index].exits;
 	private->vmcb_phys = area_phys + AREA_VMCB * PAGE_SIZE;
 	private->hsave_phys = area_phys + AREA_HSAVE * PAGE_SIZE;
 

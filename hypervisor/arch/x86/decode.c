@@ -8,9 +8,9 @@ struct cursor {
 	bool overrun;
 };
 
-static uint8_t next(struct cursor *cursor)
+static inline uint8_t next(struct cursor *cursor)
 {
-	if (cursor->position >= cursor->count) {
+	if (unlikely(cursor->position >= cursor->count)) {
 		cursor->overrun = true;
 		return 0;
 	}
@@ -27,7 +27,7 @@ static uint64_t immediate(struct cursor *cursor, unsigned int size)
 }
 
 /* Pass over ModRM's addressing bytes; the address itself is known from the exit. */
-static void skip_address(struct cursor *cursor, uint8_t modrm, unsigned int address_bits)
+static inline void skip_address(struct cursor *cursor, uint8_t modrm, unsigned int address_bits)
 {
 	unsigned int mod = modrm >> 6, rm = modrm & 7, displacement = 0;
 
@@ -48,7 +48,13 @@ static void skip_address(struct cursor *cursor, uint8_t modrm, unsigned int addr
 		else if (mod == 2 || (mod == 0 && rm == 5))
 			displacement = 4;
 	}
-	(void)immediate(cursor, displacement);
+	cursor->position += displacement;
+}
+
+/* Operand size, address size and segment overrides; all are 0x26 to 0x67 with these bits. */
+static inline bool is_prefix(uint8_t byte)
+{
+	return (byte & 0xe7) == 0x26 || (byte >= 0x64 && byte <= 0x67);
 }
 
 bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, struct insn *insn)
@@ -58,17 +64,9 @@ bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, st
 	unsigned int operand_size, address_bits;
 	uint8_t rex = 0, opcode, modrm = 0;
 
-	for (;;) {
-		opcode = next(&cursor);
-		if (opcode == 0x66)
-			operand_prefix = true;
-		else if (opcode == 0x67)
-			address_prefix = true;
-		else if (opcode != 0x26 && opcode != 0x2e && opcode != 0x36 && opcode != 0x3e &&
-			 opcode != 0x64 && opcode != 0x65)
-			break;
-		if (cursor.overrun)
-			return false;
+	for (opcode = next(&cursor); is_prefix(opcode); opcode = next(&cursor)) {
+		operand_prefix |= opcode == 0x66;
+		address_prefix |= opcode == 0x67;
 	}
 	if (code_bits == 64 && (opcode & 0xf0) == 0x40) {
 		rex = opcode;
@@ -83,8 +81,7 @@ bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, st
 	else
 		address_bits = (code_bits == 16) != address_prefix ? 16 : 32;
 
-	memset(insn, 0, sizeof(*insn));
-	insn->size = insn->result = (uint8_t)operand_size;
+	*insn = (struct insn){ .size = (uint8_t)operand_size, .result = (uint8_t)operand_size };
 
 	switch (opcode) {
 	case 0x88: /* MOV r/m8, r8 */
@@ -155,7 +152,7 @@ bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, st
 		}
 		skip_address(&cursor, modrm, address_bits);
 	} else {
-		(void)immediate(&cursor, address_bits / 8);
+		cursor.position += address_bits / 8;
 	}
 	if (insn->immediate) {
 		insn->value = immediate(&cursor, MIN(insn->size, 4));
@@ -163,5 +160,5 @@ bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, st
 			insn->value = (uint64_t)(int64_t)(int32_t)insn->value;
 	}
 	insn->length = (uint8_t)cursor.position;
-	return !cursor.overrun;
+	return !cursor.overrun && cursor.position <= cursor.count;
 }

@@ -106,7 +106,7 @@ static bool refuse(bool write, uint64_t address, uint64_t *value)
 static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
 	struct cell *cell = local->cpu->cell;
-	uint64_t *exits = local->cpu->info->exits;
+	uint64_t *exits = local->exits;
 	uint32_t value32 = (uint32_t)*value;
 
 	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode && size == 4) {
@@ -160,7 +160,7 @@ static void not_emulated(bool write, uint64_t address, const unsigned char *byte
 
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 {
-	unsigned char copy[15];
+	unsigned char copy[16];
 	const unsigned char *bytes;
 	unsigned int count = guest_assisted_bytes(&bytes);
 	struct insn insn;
@@ -172,7 +172,7 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	}
 	if (!count || !decode(bytes, count, guest_in_64bit() ? 64 : guest_in_32bit() ? 32 : 16, &insn) ||
 	    insn.write != write) {
-		local->cpu->info->exits[CL_EXIT_MMIO]++;
+		local->exits[CL_EXIT_MMIO]++;
 		not_emulated(write, address, bytes, count);
 		return;
 	}

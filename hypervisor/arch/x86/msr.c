@@ -146,7 +146,7 @@ void msr_init_cell(struct cell *cell)
 
 bool msr_read(uint32_t msr, uint64_t *value)
 {
-	local->cpu->info->exits[CL_EXIT_MSR_READ]++;
+	local->exits[CL_EXIT_MSR_READ]++;
 	switch (msr) {
 	case MSR_APIC_BASE:
 		*value = local->apic_base;
@@ -181,7 +181,7 @@ static bool write_efer(uint64_t value)
 
 bool msr_write(uint32_t msr, uint64_t value)
 {
-	uint64_t *exits = local->cpu->info->exits;
+	uint64_t *exits = local->exits;
 
 	if (x2apic_mode && msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) {
 		exits[msr == MSR_X2APIC + 0x30 ? CL_EXIT_ICR : CL_EXIT_MSR_WRITE]++;

@@ -53,13 +53,13 @@ void pio_move(const struct cell *cell, bool to_cell)
 	}
 }
 
-bool pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
+void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 {
 	struct cpu *cpu = local->cpu;
 	struct cell *cell = cpu->cell;
 
 	if (port >= PCI_ADDRESS && port < PCI_DATA + 4) {
-		cpu->info->exits[CL_EXIT_PCI]++;
+		local->exits[CL_EXIT_PCI]++;
 		if (port == PCI_ADDRESS && size == 4) {
 			if (in)
 				*value = cell->arch.pci_address;
@@ -82,20 +82,19 @@ bool pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 		} else if (in) {
 			*value = ~0U;
 		}
-		return true;
+		return;
 	}
-	cpu->info->exits[CL_EXIT_PIO]++;
+	local->exits[CL_EXIT_PIO]++;
 	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS) {
 		/* Wider accesses are to several 8-bit registers; nobody uses them. */
 		if (in)
 			*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
 		else if (size == 1)
 			uart_write(&cell->uart, port - COM1, (uint8_t)*value);
-		return true;
+		return;
 	}
 	/* Nobody there, as far as this cell can see. */
 	if (in)
 		*value = ~0U;
 	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
-	return true;
 }

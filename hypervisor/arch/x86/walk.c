@@ -8,11 +8,34 @@
 
 #define PAGE_4M_ADDRESS 0xffc00000UL
 
-static const volatile void *guest_page(uint64_t guest_phys, unsigned int slot)
+#define SLOT_CODE 0 /* else the level of the table, 1 to 5 */
+
+static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int slot)
 {
 	uint64_t host = arch_translate(local->cpu->cell, guest_phys, CL_MEM_READ);
 
-	return host == ~0UL ? NULL : window(slot, host & PAGE_MASK, 0);
+	if (host == ~0UL)
+		return NULL;
+	local->guest_pages[slot].guest_page = guest_phys & PAGE_MASK;
+	local->guest_pages[slot].window = window(WINDOW_GUEST + slot, host & PAGE_MASK, 0);
+	return local->guest_pages[slot].window;
+}
+
+/*
+ * The cell's page that guest_phys is in. What a window shows is valid until the cell's mappings
+ * change, and then guest_forget_pages() is called before the guest runs on.
+ */
+static inline const volatile char *guest_page(uint64_t guest_phys, unsigned int slot)
+{
+	if (likely(local->guest_pages[slot].guest_page == (guest_phys & PAGE_MASK)))
+		return local->guest_pages[slot].window;
+	return guest_page_miss(guest_phys, slot);
+}
+
+void guest_forget_pages(void)
+{
+	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++)
+		local->guest_pages[slot].guest_page = ~0UL;
 }
 
 static uint64_t walk_32bit(uint64_t linear)
@@ -20,7 +43,7 @@ static uint64_t walk_32bit(uint64_t linear)
 	uint64_t entry = guest_cr3();
 
 	for (unsigned int level = 2; level; level--) {
-		const volatile uint32_t *table = guest_page(entry & 0xfffff000UL, WINDOW_WALK);
+		const volatile uint32_t *table = (const volatile void *)guest_page(entry & 0xfffff000UL, level);
 
 		if (!table)
 			return ~0UL;
@@ -34,36 +57,50 @@ static uint64_t walk_32bit(uint64_t linear)
 	return (entry & 0xfffff000UL) | (linear & ~PAGE_MASK);
 }
 
-uint64_t guest_linear_to_phys(uint64_t linear)
+/* PAE without long mode: four pointers in 32 bytes that CR3 points to, then two levels. */
+static uint64_t walk_pae(uint64_t linear)
 {
-	unsigned int level, shift;
-	uint64_t entry = guest_cr3();
+	uint64_t base = guest_cr3() & 0xffffffe0UL;
 
-	if (!(guest_cr0() & CR0_PG))
-		return linear;
-	if (!(guest_cr4() & CR4_PAE))
-		return walk_32bit(linear);
-	/* The four PAE pointers are not page-aligned: 32 bytes. */
-	if (!(guest_efer() & EFER_LMA))
-		level = 3;
-	else
-		level = guest_cr4() & CR4_LA57 ? 5 : 4;
-
-	for (shift = PAGE_SHIFT + 9 * (level - 1);; shift -= 9) {
-		uint64_t base = entry & (level == 3 && !(guest_efer() & EFER_LMA) && shift == 30 ?
-						 0xffffffe0UL :
-						 PTE_ADDRESS);
-		const volatile char *page = guest_page(base, WINDOW_WALK);
-		uint64_t index = linear >> shift & 511;
+	for (unsigned int level = 3; level; level--) {
+		unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+		const volatile char *page = guest_page(base, level);
+		uint64_t entry;
 
 		if (!page)
 			return ~0UL;
-		if (!(guest_efer() & EFER_LMA) && shift == 30)
-			index &= 3;
-		entry = *(const volatile uint64_t *)(page + (base & ~PAGE_MASK) + index * 8);
+		entry = *(const volatile uint64_t *)(page + (base & ~PAGE_MASK) +
+						     (linear >> shift & 511) * 8);
 		if (!(entry & PTE_P))
 			return ~0UL;
-		if (shift == PAGE_SHIFT || (entry & PTE_PS && shift <= 30)) {
+		base = entry & PTE_ADDRESS;
+		if (level == 2 && entry & PTE_PS)
+			return (base & ~0x1fffffUL) | (linear & 0x1fffff);
+	}
+	return base | (linear & ~PAGE_MASK);
+}
+
+/* By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there. */
+static inline uint64_t linear_to_phys(uint64_t linear)
+{
+	unsigned int level = guest_cr4() & CR4_LA57 ? 5 : 4;
+	unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+	uint64_t entry = guest_cr3();
+
+	if (unlikely(!(guest_efer() & EFER_LMA))) {
+		if (!(guest_cr0() & CR0_PG))
+			return linear;
+		return guest_cr4() & CR4_PAE ? walk_pae(linear) : walk_32bit(linear);
+	}
+	for (;; level--, shift -= 9) {
+		const volatile char *page = guest_page(entry & PTE_ADDRESS, level);
+
+		if (!page)
+			return ~0UL;
+		entry = ((const volatile uint64_t *)page)[linear >> shift & 511];
+		if (!(entry & PTE_P))
+			return ~0UL;
+		if (level == 1 || (level <= 3 && entry & PTE_PS)) {
 			uint64_t offset_mask = (1UL << shift) - 1;
 
 			return (entry & PTE_ADDRESS & ~offset_mask) | (linear & offset_mask);
@@ -79,19 +116,22 @@ unsigned int guest_fetch(unsigned char *bytes)
 	if (!guest_in_64bit())
 		linear &= 0xffffffffUL;
 	while (done < 15) {
-		uint64_t phys = guest_linear_to_phys(linear + done);
+		uint64_t phys = linear_to_phys(linear + done);
 		unsigned int offset = (linear + done) & ~PAGE_MASK;
-		unsigned int piece = (unsigned int)MIN(15U - done, PAGE_SIZE - offset);
-		const volatile unsigned char *page;
+		const volatile char *page;
 
 		if (phys == ~0UL)
 			break;
-		page = guest_page(phys, WINDOW_CODE);
+		page = guest_page(phys, SLOT_CODE);
 		if (!page)
 			break;
-		for (unsigned int i = 0; i < piece; i++)
-			bytes[done + i] = page[offset + i];
-		done += piece;
+		if (likely(!done && offset <= PAGE_SIZE - 16)) {
+			*(uint64_t *)bytes = *(const volatile uint64_t *)(page + offset);
+			*(uint64_t *)(bytes + 8) = *(const volatile uint64_t *)(page + offset + 8);
+			return 15;
+		}
+		for (; done < 15 && offset < PAGE_SIZE; offset++)
+			bytes[done++] = (unsigned char)page[offset];
 	}
 	return done;
 }

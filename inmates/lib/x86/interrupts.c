@@ -41,12 +41,13 @@ void interrupt_handler(uint8_t vector, void (*handler)(void))
 
 static bool fix_up(struct frame *f)
 {
-	const struct fixup *x;
+	size_t count = ((uintptr_t)extable_end - (uintptr_t)extable_start) / sizeof(struct fixup);
+	size_t i;
 
-	for (x = extable_start; x < extable_end; x++) {
-		if (x->fault != f->rip)
+	for (i = 0; i < count; i++) {
+		if (extable_start[i].fault != f->rip)
 			continue;
-		f->rip = x->resume;
+		f->rip = extable_start[i].resume;
 		f->r8 = FAULTED | f->vector;
 		return true;
 	}

@@ -72,14 +72,15 @@ static bool start_cpu(uint32_t hw_id)
 
 unsigned int smp_start(void (*run)(unsigned int index))
 {
-	char *to = (char *)AP_TRAMPOLINE;
+	size_t size = (uintptr_t)ap_trampoline_end - (uintptr_t)ap_trampoline;
+	volatile char *to = (volatile char *)AP_TRAMPOLINE;
 	unsigned int count = 0;
+	size_t at;
 	unsigned int i;
-	const char *from;
 
 	ap_run = run;
-	for (from = ap_trampoline; from < ap_trampoline_end; from++)
-		*(volatile char *)to++ = *from;
+	for (at = 0; at < size; at++)
+		to[at] = ap_trampoline[at];
 	for (i = 1; i < cpu_count(); i++)
 		count += start_cpu(comm->hw_ids[i]);
 	return count;

@@ -56,6 +56,7 @@
 
 #ifndef __ASSEMBLER__
 #include <hv.h>
+#include <layout.h>
 
 static inline uint64_t rdmsr(uint32_t msr)
 {
@@ -141,6 +142,18 @@ static inline void port_out(uint16_t port, unsigned int size, uint32_t value)
 	default:
 		asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 	}
+}
+
+/*
+ * This CPU's private pages. The address is a constant, but the compiler is kept from knowing it: it
+ * then holds it in a register instead of building each field's 64-bit address anew.
+ */
+static inline char *local_base(void)
+{
+	char *base;
+
+	asm("movabs %1, %0" : "=r"(base) : "i"(LOCAL_PRIVATE));
+	return base;
 }
 
 struct table_register {

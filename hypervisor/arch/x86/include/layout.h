@@ -47,6 +47,6 @@
 
 #define LOCAL_OFFSET_CPU       0
 #define LOCAL_OFFSET_VMCB_PHYS 8
-#define VMCB_RAX	       0x5f8
+#define GUEST_REGS_LATE	       40 /* bytes of struct guest_regs that a fast exit does not save */
 
 #endif

@@ -8,8 +8,12 @@
 #include <cell.h>
 #include <layout.h>
 
+/* Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and code. */
+#define GUEST_PAGES 6
+
 struct guest_regs {
-	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx;
+	uint64_t r15, r14, r13, r12, rbp; /* not there in a fast exit, see enter.S */
+	uint64_t r11, r10, r9, r8, rdi, rsi, rbx, rdx, rcx;
 	uint64_t rax; /* AMD keeps it in the VMCB: copied by the vendor's code */
 	uint64_t unused;
 };
@@ -29,12 +33,16 @@ struct local_data {
 	uint64_t hsave_phys;
 	uint64_t *top_table;	/* in the local mapping, to map the trampoline for the way out */
 	struct linux_state linux_state;
+	uint64_t *exits;     /* counters in the info region */
 	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */
 	uint64_t apic_base;  /* value of the MSR, constant while enabled */
-	unsigned int next_window;
+	struct {
+		uint64_t guest_page; /* what the window shows, ~0: nothing */
+		const volatile char *window;
+	} guest_pages[GUEST_PAGES]; /* by use, see walk.c */
 };
 
-#define local ((struct local_data *)LOCAL_PRIVATE)
+#define local ((struct local_data *)local_base())
 
 extern bool x2apic_mode;
 extern uint8_t phys_bits;
@@ -43,8 +51,8 @@ extern bool have_cet;
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
 
-/* paging / windows: a window per use, so that a page walk and what it looks up can coexist */
-enum { WINDOW_COPY, WINDOW_WALK, WINDOW_CODE, WINDOW_CODE2, WINDOW_MMIO, WINDOW_COUNT };
+/* A temporary mapping per use, so that a page walk and what it looks up can coexist. */
+enum { WINDOW_COPY, WINDOW_MMIO, WINDOW_GUEST };
 static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t bits)
 {
 	char *address = (char *)LOCAL_WINDOWS + slot * PAGE_SIZE;
@@ -75,8 +83,7 @@ extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
 /* pio.c */
 void pio_init_cell(struct cell *cell);
 void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
-/* Returns false if the access cannot be done: #GP for the guest. */
-bool pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
+void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 
 /* pci.c */
 /* bdf: bus << 8 | device << 3 | function. What the cell does not own reads as ones. */
@@ -102,10 +109,10 @@ void cpuid_emulate(struct guest_regs *regs);
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
 
 /* walk.c */
-/* Translate a guest-linear address for a fetch by the guest's own tables; ~0: not mapped. */
-uint64_t guest_linear_to_phys(uint64_t linear);
-/* Copy up to 15 bytes of the current instruction; returns how many there are. */
+/* Copy up to 15 bytes of the current instruction to a buffer of 16; returns how many there are. */
 unsigned int guest_fetch(unsigned char *bytes);
+/* The cell's mappings have changed, or the cell: forget the windows on its pages. */
+void guest_forget_pages(void);
 
 /* vendor interface: svm/svm.c */
 int vendor_check(struct cl_finding *finding);

@@ -68,6 +68,7 @@ static void use_cell_tables(const struct cell *cell)
 	vmcb->msrpm_base = cell->arch.msr_bitmap_phys;
 	vmcb->n_cr3 = cell->arch.npt_phys;
 	vmcb->clean_bits = 0;
+	guest_forget_pages();
 }
 
 static void init_control(void)
@@ -273,6 +274,7 @@ void arch_flush_guest_tlb(struct cpu *cpu)
 {
 	(void)cpu;
 	vmcb->tlb_control = features & SVM_FLUSH_ASID ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+	guest_forget_pages();
 }
 
 void arch_inject_nmi(struct cpu *cpu)
@@ -301,7 +303,7 @@ uint64_t vendor_page_bits(uint64_t flags)
 	return bits;
 }
 
-static void inject_gp(void)
+static __attribute__((noinline)) void inject_gp(void)
 {
 	vendor_inject_exception(13, true, 0);
 }
@@ -312,55 +314,10 @@ static void inject_gp(void)
  */
 static inline void skip(unsigned int plain_length)
 {
-	vmcb->rip = features & SVM_NRIPS ? vmcb->next_rip : vmcb->rip + plain_length;
-	vmcb->interrupt_shadow = 0;
-}
-
-static void exit_msr(struct guest_regs *regs)
-{
-	uint32_t msr = (uint32_t)regs->rcx;
-	uint64_t value;
-
-	if (vmcb->exit_info1) {
-		value = (uint32_t)regs->rax | regs->rdx << 32;
-		if (!msr_write(msr, value)) {
-			inject_gp();
-			return;
-		}
-	} else {
-		if (!msr_read(msr, &value)) {
-			inject_gp();
-			return;
-		}
-		regs->rax = (uint32_t)value;
-		regs->rdx = value >> 32;
-	}
-	skip(2);
-}
-
-/* EXITINFO1 of IOIO: APM 15.10.2; EXITINFO2 is the next RIP. */
-static void exit_ioio(struct guest_regs *regs)
-{
-	uint64_t exit_info = vmcb->exit_info1;
-	unsigned int size = exit_info >> 4 & 7;
-	uint32_t value = (uint32_t)regs->rax;
-
-	if (exit_info & (BIT(2) | BIT(3)) ||
-	    !pio_access((uint16_t)(exit_info >> 16), size, exit_info & 1, &value)) {
-		/* INS and OUTS to ports that are not the cell's own */
-		cell_denied("string access to port", exit_info >> 16, 0);
-		inject_gp();
-		return;
-	}
-	if (exit_info & 1) {
-		if (size == 1)
-			regs->rax = (regs->rax & ~0xffUL) | (value & 0xff);
-		else if (size == 2)
-			regs->rax = (regs->rax & ~0xffffUL) | (value & 0xffff);
-		else
-			regs->rax = value;
-	}
-	vmcb->rip = vmcb->exit_info2;
+	if (features & SVM_NRIPS)
+		vmcb->rip = vmcb->next_rip;
+	else
+		vmcb->rip += plain_length;
 	vmcb->interrupt_shadow = 0;
 }
 
@@ -409,7 +366,7 @@ static void fail_unknown(const char *what)
 		  vmcb->exit_info1, vmcb->exit_info2, vmcb->rip);
 }
 
-#define count(reason) (local->cpu->info->exits[reason]++)
+#define count(reason) (local->exits[reason]++)
 
 static void exit_npf(struct guest_regs *regs)
 {
@@ -466,41 +423,132 @@ static void exit_rare(uint64_t code)
 	}
 }
 
-/* Each exit of the guest; the most frequent ones first. */
+/* What every exit begins with. */
+static inline void begin_exit(void)
+{
+	vmcb->clean_bits = local->clean_mask;
+	vmcb->tlb_control = 0;
+	vmcb->event_inj = 0;
+}
+
+/* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for another. */
+
+static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
+{
+	begin_exit();
+	count(CL_EXIT_CPUID);
+	regs->rax = vmcb->rax;
+	cpuid_emulate(regs);
+	vmcb->rax = regs->rax;
+	skip(2);
+	return true;
+}
+
+static __attribute__((noinline)) bool fast_msr_read(struct guest_regs *regs)
+{
+	uint64_t value;
+
+	begin_exit();
+	if (!msr_read((uint32_t)regs->rcx, &value)) {
+		inject_gp();
+		return true;
+	}
+	vmcb->rax = (uint32_t)value;
+	regs->rdx = value >> 32;
+	skip(2);
+	return true;
+}
+
+static __attribute__((noinline)) bool fast_msr_write(struct guest_regs *regs)
+{
+	begin_exit();
+	if (msr_write((uint32_t)regs->rcx, (uint32_t)vmcb->rax | regs->rdx << 32))
+		skip(2);
+	else
+		inject_gp();
+	return true;
+}
+
+/* EXITINFO1 of IOIO: APM 15.10.2; EXITINFO2 is the next RIP. */
+static __attribute__((noinline)) bool fast_ioio(void)
+{
+	uint64_t exit_info = vmcb->exit_info1;
+	unsigned int size = exit_info >> 4 & 7;
+	uint32_t value = (uint32_t)vmcb->rax;
+
+	begin_exit();
+	if (unlikely(exit_info & (BIT(2) | BIT(3)))) {
+		/* INS and OUTS to ports that are not the cell's own */
+		count(CL_EXIT_PIO);
+		cell_denied("string access to port", exit_info >> 16, 0);
+		inject_gp();
+		return true;
+	}
+	pio_access((uint16_t)(exit_info >> 16), size, exit_info & 1, &value);
+	if (exit_info & 1) {
+		uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
+
+		vmcb->rax = (vmcb->rax & ~mask) | (value & mask);
+	}
+	vmcb->rip = vmcb->exit_info2;
+	vmcb->interrupt_shadow = 0;
+	return true;
+}
+
+static __attribute__((noinline)) bool fast_hypercall(struct guest_regs *regs)
+{
+	begin_exit();
+	count(CL_EXIT_HYPERCALL);
+	if (unlikely(vmcb->cpl))
+		vmcb->rax = (uint64_t)-EPERM;
+	else
+		vmcb->rax = (uint64_t)hypercall(vmcb->rax, regs->rdi, regs->rsi, regs->rdx);
+	skip(3);
+	return true;
+}
+
+/*
+ * Exits that need neither RBP nor R12 to R15, see enter.S; none of them can change the guest as a
+ * whole. Returns false, with nothing done, for all others.
+ */
+bool svm_exit_fast(struct guest_regs *regs)
+{
+	uint64_t code = vmcb->exit_code;
+
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+		return false;
+	if (code == EXIT_CPUID)
+		return fast_cpuid(regs);
+	if (code == EXIT_MSR)
+		return vmcb->exit_info1 ? fast_msr_write(regs) : fast_msr_read(regs);
+	if (code == EXIT_IOIO)
+		return fast_ioio();
+	if (code == EXIT_VMMCALL)
+		return fast_hypercall(regs);
+	return false;
+}
+
+/* All exits that svm_exit_fast() leaves. */
 void svm_exit(struct guest_regs *regs)
 {
 	uint64_t code = vmcb->exit_code;
 
-	vmcb->clean_bits = local->clean_mask;
-	vmcb->tlb_control = 0;
-	vmcb->event_inj = 0;
+	begin_exit();
 	regs->rax = vmcb->rax;
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
 		reinject();
+		/* It comes again when the event has been delivered: no guest can loop here. */
+		if (code >= EXIT_CPUID && code <= EXIT_VMMCALL && code != EXIT_SHUTDOWN)
+			return;
+	}
 
-	if (code == EXIT_CPUID) {
-		count(CL_EXIT_CPUID);
-		cpuid_emulate(regs);
-		skip(2);
-	} else if (code == EXIT_MSR) {
-		exit_msr(regs);
-	} else if (code == EXIT_NPF) {
+	if (code == EXIT_NPF) {
 		exit_npf(regs);
-	} else if (code == EXIT_IOIO) {
-		exit_ioio(regs);
+		vmcb->rax = regs->rax;
 	} else if (code == EXIT_NMI) {
 		count(CL_EXIT_KICK);
 		exit_nmi();
-		return;
-	} else if (code == EXIT_VMMCALL) {
-		count(CL_EXIT_HYPERCALL);
-		regs->rax = vmcb->cpl ? (uint64_t)-EPERM :
-					(uint64_t)hypercall(regs->rax, regs->rdi, regs->rsi,
-							    regs->rdx);
-		skip(3);
 	} else {
 		exit_rare(code);
-		return;
 	}
-	vmcb->rax = regs->rax;
 }

@@ -10,7 +10,7 @@
 #include <layout.h>
 #include <vmcb.h>
 
-#define vmcb ((struct svm_vmcb *)LOCAL_VMCB)
+#define vmcb ((struct svm_vmcb *)(local_base() + (LOCAL_VMCB - LOCAL_PRIVATE)))
 
 static inline uint64_t guest_cr0(void)
 {

@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""hvctl config root: what it writes for machines on record compiles and is a good root config."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import script
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+HVCTL = os.environ["HVCTL"]
+
+
+def run(*command, **kwargs):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **kwargs)
+
+
+def config_root(machine, *options):
+    return run(HVCTL, "config", "root", "--", "--machine", str(machine), *options)
+
+
+class ConfigRoot(unittest.TestCase):
+    def build_and_check(self, source, *cells):
+        """Compiles a root config and checks it, and cell configs of the tree against it."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory)
+            (path / "root.c").write_text(source, encoding="ascii")
+            for cell in cells:
+                source = (TOP / "configs/x86" / cell).read_text(encoding="ascii")
+                (path / cell).write_text(source, encoding="ascii")
+            blobs = [pathlib.Path(cell).with_suffix(".cell").name for cell in cells]
+            built = run("make", "-f", TOP / "configs/cell.mk", "root.cell", *blobs, cwd=path)
+            self.assertEqual(built.returncode, 0, built.stdout)
+            arguments = [*blobs, "--root", "root.cell"] if blobs else ["root.cell"]
+            checked = run(HVCTL, "cell", "check", *arguments, cwd=path)
+            self.assertEqual(checked.returncode, 0, checked.stdout)
+
+    def test_recorded_machines(self):
+        for machine in sorted((HERE / "machines").iterdir()):
+            with self.subTest(machine=machine.name):
+                result = config_root(machine)
+                self.assertEqual(result.returncode, 0, result.stdout)
+                self.build_and_check(result.stdout, "qemu-hello.c", "qemu-smp.c")
+
+    def test_what_is_in_it(self):
+        result = config_root(HERE / "machines/qemu-q35-4g", "--console", "0x3f8",
+                             "--pool-blocks", "2", "--name", "bench-pc")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        for text in ('.name = "bench-pc"', ".console_address = 0x3f8",
+                     ".pool_size = 0xfe00000", ".ecam_phys = 0xb0000000",
+                     "{ 0xfec00000, { 0xffffff, 0x0 } }",
+                     "{ 0x180000000, 0x180000000, 0x800000000,"):
+            self.assertIn(text, result.stdout)
+        self.build_and_check(result.stdout)
+
+    def test_committed_root_config(self):
+        """The hand-written config of the test machines, against the demo cells."""
+        source = (TOP / "configs/x86/qemu-root.c").read_text(encoding="ascii")
+        self.build_and_check(source, "qemu-hello.c", "qemu-smp.c")
+
+    def test_no_addresses(self):
+        """Without privileges, the kernel shows zeros."""
+        with tempfile.TemporaryDirectory() as directory:
+            machine = pathlib.Path(directory)
+            tables = machine / "sys/firmware/acpi/tables"
+            memory = machine / "sys/devices/system/memory"
+            cpu = machine / "sys/devices/system/cpu"
+            for path in (tables, memory, cpu, machine / "proc"):
+                path.mkdir(parents=True)
+            (tables / "APIC").write_bytes(bytes(44))
+            (memory / "block_size_bytes").write_text("8000000\n", encoding="ascii")
+            (cpu / "possible").write_text("0-3\n", encoding="ascii")
+            (machine / "proc/iomem").write_text("00000000-00000000 : System RAM\n",
+                                                encoding="ascii")
+            result = config_root(machine)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("expected to run as root", result.stdout)
+
+
+if __name__ == "__main__":
+    script.main("config root")

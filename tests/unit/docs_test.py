@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""The documentation names what there is, and nothing else."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+import script
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+HVCTL = os.environ["HVCTL"]
+
+
+def read(name):
+    return (TOP / name).read_text(encoding="utf-8")
+
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+
+def struct_members(header, name):
+    body = re.search(r"struct %s \{(.*?)\n\};" % name, header, re.S)[1]
+    return re.findall(r"(\w+)(?:\[\w+\])?;", body)
+
+
+def code_blocks(text):
+    return re.findall(r"```c\n(.*?)```", text, re.S)
+
+
+def help_of(*words):
+    return subprocess.run([HVCTL, *words, "--help"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+
+
+def man_text(name):
+    """The words of a man page without their markup."""
+    text = re.sub(r"\\f[BIR]", "", read(name))
+    text = re.sub(r"^\.(BI|BR|RB|RI|IR|TP|SS|SH|B|I) ?", "", text, flags=re.M)
+    return text.replace("\\-", "-").replace('"', "")
+
+
+class CellConfig(unittest.TestCase):
+    header = without_comments(read("include/cloister/config.h"))
+    structs = ["cl_config", "cl_section", "cl_platform", "cl_cpu", "cl_memory", "cl_pio",
+               "cl_irqchip", "cl_pci_device"]
+
+    def names(self):
+        """Everything that a person writes in a config, or finds in a blob."""
+        found = set()
+        for struct in self.structs:
+            found.update(name.rstrip("0123456789") for name in struct_members(self.header, struct))
+        found.update(re.findall(r"#define (CL_(?:CELL|MEM)_\w+)\s", self.header))
+        found.update(re.findall(r"\b(CL_CONSOLE_\w+)\b", self.header))
+        found.update(re.findall(r"#define (CLOISTER_\w+)\(", self.header))
+        found.update(["CL_AUTO", "CL_DEVFN"])
+        return found - {"CLOISTER_CONFIG_H", "CL_CELL_FLAGS", "CL_MEM_FLAGS"}
+
+    def test_all_is_documented(self):
+        text = read("docs/cell-config.md")
+        for name in sorted(self.names()):
+            self.assertRegex(text, r"`[^`\n]*\b%s\b[^`\n]*`" % name)
+
+    def test_nothing_else_is(self):
+        names = self.names()
+        for name in re.findall(r"^\| `(\w+)` \|", read("docs/cell-config.md"), re.M):
+            self.assertIn(name, names)
+        for name in re.findall(r"`(CL_\w+|CLOISTER_\w+)\b", read("docs/cell-config.md")):
+            self.assertIn(name, names)
+
+    def test_man_page(self):
+        text = read("tools/cloister-cell-config.5")
+        internal = set(struct_members(self.header, "cl_section"))
+        internal |= {"magic", "abi_version", "arch", "header_size", "total_size", "reserved"}
+        for name in sorted(self.names() - internal):
+            self.assertRegex(text, r"\b%s\b" % name)
+
+    def test_example_compiles(self):
+        examples = [code for code in code_blocks(read("docs/cell-config.md"))
+                    if "CLOISTER_CELL" in code]
+        self.assertTrue(examples)
+        for code in examples:
+            with tempfile.TemporaryDirectory() as directory:
+                (pathlib.Path(directory) / "example.c").write_text(code, encoding="utf-8")
+                subprocess.run(["make", "-s", "-f", TOP / "configs/cell.mk", "example.cell"],
+                               cwd=directory, check=True)
+                subprocess.run([HVCTL, "cell", "check", "example.cell"], cwd=directory,
+                               stdout=subprocess.DEVNULL, check=True)
+
+
+class Hvctl(unittest.TestCase):
+    commands = re.findall(r"^  hvctl (\w+(?: [a-z]+)?)", help_of(), re.M)
+    options = re.findall(r"^  (--[a-z-]+)", help_of(), re.M)
+
+    def test_man_page(self):
+        text = man_text("tools/hvctl.8")
+        for command in self.commands:
+            self.assertIn("hvctl " + command, text)
+            self.assertRegex(text, r"(?m)^%s\b" % command)
+        for option in self.options:
+            self.assertIn(option, text)
+        for option in re.findall(r"(?<![\w-])--[a-z-]+", text):
+            self.assertIn(option, self.options)
+
+    def test_synopsis_has_the_options(self):
+        """Each command's options, as the program knows them."""
+        text = man_text("tools/hvctl.8")
+        for command in self.commands:
+            line = re.search(r"(?m)^hvctl %s\b.*$" % command, text)[0]
+            for option in re.findall(r"^  (--[a-z-]+)", help_of(*command.split()), re.M):
+                short = "-s" if option == "--string" else option
+                self.assertIn(short, line)
+
+    def test_completion(self):
+        text = read("tools/completion/hvctl")
+        for word in " ".join(self.commands).split() + self.options:
+            self.assertRegex(text, r"(?<![\w-])%s(?![\w-])" % word)
+
+    def complete(self, line):
+        words = line.split(" ")
+        commands = ["source " + str(TOP / "tools/completion/hvctl"),
+                    f"COMP_WORDS=({' '.join(repr(word) for word in words)})",
+                    f"COMP_CWORD={len(words) - 1}",
+                    "_hvctl", 'printf "%s\\n" "${COMPREPLY[@]}"']
+        return subprocess.run(["bash", "-c", "\n".join(commands)], stdout=subprocess.PIPE,
+                              text=True, check=True, cwd=TOP / "configs").stdout.split()
+
+    def test_completion_runs(self):
+        self.assertEqual(self.complete("hvctl sta"), ["status", "stats"])
+        self.assertEqual(self.complete("hvctl cell l"), ["load", "list"])
+        self.assertEqual(self.complete("hvctl cell list --j"), ["--json"])
+        self.assertEqual(self.complete("hvctl --json cell cr"), ["create"])
+        self.assertEqual(self.complete("hvctl log --severity w"), ["warning"])
+        self.assertIn("x86", self.complete("hvctl cell check "))
+
+
+class Inmates(unittest.TestCase):
+    header = read("inmates/lib/inmate.h")
+
+    def test_functions_exist(self):
+        for name in re.findall(r"`(\w+)\(", read("docs/writing-an-inmate.md")):
+            if name != "run":
+                self.assertRegex(self.header, r"\b%s\(" % name)
+
+    def test_template_is_the_demo(self):
+        demo = read("inmates/demos/template.c")
+        shown = code_blocks(read("docs/writing-an-inmate.md"))[0]
+        self.assertEqual(demo[demo.index("#include"):], shown)
+
+
+if __name__ == "__main__":
+    script.main("documentation")
