@@ -723,15 +723,8 @@ void cell_fail(const char *fmt, ...)
 	cpu_handle_events();
 }
 
-/* Refused accesses of a cell that are worth a line. */
-#define DENIED_LINES 8
-
-void cell_denied(const char *what, uint64_t address, uint64_t value)
+void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)
 {
-	struct cell *cell = arch_this_cpu()->cell;
-
-	if (likely(cell->denied >= DENIED_LINES))
-		return;
 	if (__atomic_fetch_add(&cell->denied, 1, __ATOMIC_RELAXED) < DENIED_LINES)
 		log_write(CL_LOG_WARNING, cell->id, "cell '%s': refused %s 0x%lx (value 0x%lx)",
 			  cell->info->name, what, address, value);

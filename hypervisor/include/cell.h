@@ -3,6 +3,7 @@
 #ifndef HV_CELL_H
 #define HV_CELL_H
 
+#include <arch.h>
 #include <hv.h>
 #include <info_region.h>
 #include <uart.h>
@@ -94,9 +95,16 @@ void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * An access that this cell may not make and that is answered harmlessly. Logs the first ones of each
- * cell.
+ * cell, and costs little for all others.
  */
-void cell_denied(const char *what, uint64_t address, uint64_t value);
+#define DENIED_LINES 8
+void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value);
+#define cell_denied(what, address, value)                                               \
+	do {                                                                            \
+		struct cell *denied_cell = arch_this_cpu()->cell;                       \
+		if (unlikely(READ_ONCE(denied_cell->denied) < DENIED_LINES))            \
+			cell_denied_slow(denied_cell, what, address, value);            \
+	} while (0)
 
 /* CPU side, cpu.c */
 

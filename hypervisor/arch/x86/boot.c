@@ -273,11 +273,6 @@ unsigned int arch_cpu_id(void)
 	return local->cpu->id;
 }
 
-struct cpu *arch_this_cpu(void)
-{
-	return local->cpu;
-}
-
 uint64_t arch_timestamp(void)
 {
 	return rdtsc();

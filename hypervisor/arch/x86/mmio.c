@@ -160,7 +160,7 @@ static void not_emulated(bool write, uint64_t address, const unsigned char *byte
 
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 {
-	unsigned char copy[16];
+	unsigned char copy[DECODE_BUFFER];
 	const unsigned char *bytes;
 	unsigned int count = guest_assisted_bytes(&bytes);
 	struct insn insn;

@@ -16,6 +16,7 @@ static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int sl
 
 	if (host == ~0UL)
 		return NULL;
+	local->last_fetch.page = ~0UL; /* it may point into the window that moves */
 	local->guest_pages[slot].guest_page = guest_phys & PAGE_MASK;
 	local->guest_pages[slot].window = window(WINDOW_GUEST + slot, host & PAGE_MASK, 0);
 	return local->guest_pages[slot].window;
@@ -36,6 +37,7 @@ void guest_forget_pages(void)
 {
 	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++)
 		local->guest_pages[slot].guest_page = ~0UL;
+	local->last_fetch.page = ~0UL;
 }
 
 static uint64_t walk_32bit(uint64_t linear)
@@ -80,24 +82,33 @@ static uint64_t walk_pae(uint64_t linear)
 	return base | (linear & ~PAGE_MASK);
 }
 
-/* By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there. */
-static inline uint64_t linear_to_phys(uint64_t linear)
+/*
+ * By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there.
+ * In long mode the entries that were met stay in last_fetch.walk.
+ */
+static uint64_t linear_to_phys(uint64_t linear)
 {
 	unsigned int level = guest_cr4() & CR4_LA57 ? 5 : 4;
 	unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
 	uint64_t entry = guest_cr3();
+	struct local_data *cpu_data = local;
 
 	if (unlikely(!(guest_efer() & EFER_LMA))) {
 		if (!(guest_cr0() & CR0_PG))
 			return linear;
 		return guest_cr4() & CR4_PAE ? walk_pae(linear) : walk_32bit(linear);
 	}
-	for (;; level--, shift -= 9) {
-		const volatile char *page = guest_page(entry & PTE_ADDRESS, level);
+	for (unsigned int i = 0;; i++, level--, shift -= 9) {
+		const volatile uint64_t *table =
+			(const volatile uint64_t *)guest_page(entry & PTE_ADDRESS, level);
 
-		if (!page)
+		if (!table)
 			return ~0UL;
-		entry = ((const volatile uint64_t *)page)[linear >> shift & 511];
+		table += linear >> shift & 511;
+		entry = *table;
+		cpu_data->last_fetch.walk[i].entry = table;
+		cpu_data->last_fetch.walk[i].value = entry;
+		cpu_data->last_fetch.levels = i + 1;
 		if (!(entry & PTE_P))
 			return ~0UL;
 		if (level == 1 || (level <= 3 && entry & PTE_PS)) {
@@ -108,13 +119,31 @@ static inline uint64_t linear_to_phys(uint64_t linear)
 	}
 }
 
-unsigned int guest_fetch(unsigned char *bytes)
+/* The page of the last fetch, if this one is from there too and no table entry has changed since. */
+static inline const volatile char *same_page(uint64_t linear)
 {
-	uint64_t linear = guest_rip() + (guest_in_64bit() ? 0 : guest_cs_base());
+	struct local_data *cpu_data = local;
+
+	if (cpu_data->last_fetch.page != (linear & PAGE_MASK) ||
+	    cpu_data->last_fetch.cr3 != guest_cr3())
+		return NULL;
+	for (unsigned int i = 0; i < cpu_data->last_fetch.levels; i++)
+		if (*cpu_data->last_fetch.walk[i].entry != cpu_data->last_fetch.walk[i].value)
+			return NULL;
+	return cpu_data->last_fetch.code;
+}
+
+static inline void copy_16(unsigned char *bytes, const volatile char *code)
+{
+	*(uint64_t *)bytes = *(const volatile uint64_t *)code;
+	*(uint64_t *)(bytes + 8) = *(const volatile uint64_t *)(code + 8);
+}
+
+static unsigned int fetch_slowly(uint64_t linear, unsigned char *bytes)
+{
 	unsigned int done = 0;
 
-	if (!guest_in_64bit())
-		linear &= 0xffffffffUL;
+	local->last_fetch.page = ~0UL; /* the walk below overwrites what it says */
 	while (done < 15) {
 		uint64_t phys = linear_to_phys(linear + done);
 		unsigned int offset = (linear + done) & ~PAGE_MASK;
@@ -125,13 +154,34 @@ unsigned int guest_fetch(unsigned char *bytes)
 		page = guest_page(phys, SLOT_CODE);
 		if (!page)
 			break;
-		if (likely(!done && offset <= PAGE_SIZE - 16)) {
-			*(uint64_t *)bytes = *(const volatile uint64_t *)(page + offset);
-			*(uint64_t *)(bytes + 8) = *(const volatile uint64_t *)(page + offset + 8);
+		if (!done && offset <= PAGE_SIZE - 16) {
+			copy_16(bytes, page + offset);
+			if (guest_in_64bit()) {
+				local->last_fetch.code = page;
+				local->last_fetch.cr3 = guest_cr3();
+				local->last_fetch.page = linear & PAGE_MASK;
+			}
 			return 15;
 		}
 		for (; done < 15 && offset < PAGE_SIZE; offset++)
 			bytes[done++] = (unsigned char)page[offset];
 	}
 	return done;
+}
+
+unsigned int guest_fetch(unsigned char *bytes)
+{
+	uint64_t linear = guest_rip();
+
+	if (likely(guest_in_64bit())) {
+		const volatile char *page = same_page(linear);
+
+		if (likely(page && (linear & ~PAGE_MASK) <= PAGE_SIZE - 16)) {
+			copy_16(bytes, page + (linear & ~PAGE_MASK));
+			return 15;
+		}
+	} else {
+		linear = (linear + guest_cs_base()) & 0xffffffffUL;
+	}
+	return fetch_slowly(linear, bytes);
 }

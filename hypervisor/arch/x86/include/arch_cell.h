@@ -3,8 +3,11 @@
 #ifndef ARCH_CELL_H
 #define ARCH_CELL_H
 
+#include <asm.h>
 #include <hv.h>
 #include <paging.h>
+
+struct cpu;
 
 /* Where a CPU starts. */
 struct arch_start {
@@ -18,8 +21,6 @@ struct arch_cpu {
 	uint32_t dfr;
 };
 
-struct cl_pci_device;
-
 struct arch_cell {
 	struct paging npt; /* guest-physical to host-physical */
 	uint64_t npt_phys;
@@ -31,5 +32,11 @@ struct arch_cell {
 	uint64_t ioapic_pins;
 	uint64_t comm_address; /* guest-physical, 0: none */
 };
+
+/* This CPU: the first word of its private page, see struct local_data. */
+static inline struct cpu *arch_this_cpu(void)
+{
+	return *(struct cpu **)local_base();
+}
 
 #endif

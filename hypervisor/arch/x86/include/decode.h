@@ -17,10 +17,14 @@ struct insn {
 	uint64_t value;
 };
 
+/* The bytes that decode() may look at, whatever count is. */
+#define DECODE_BUFFER 24
+
 /*
- * Decode a MOV, MOVZX, MOVSX, MOVSXD, MOVNTI or MOV with memory offset. code_bits: 16, 32 or 64.
- * Returns false for any other instruction, for one without memory operand, for a LOCK prefix and for
- * one that does not end within count bytes.
+ * Decode a MOV, MOVZX, MOVSX, MOVSXD, MOVNTI or MOV with memory offset. bytes: DECODE_BUFFER bytes,
+ * of which the first count are the guest's. code_bits: 16, 32 or 64. Returns false for any other
+ * instruction, for one without memory operand, for a LOCK prefix and for one that does not end within
+ * count bytes.
  */
 bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, struct insn *insn);
 

@@ -40,6 +40,15 @@ struct local_data {
 		uint64_t guest_page; /* what the window shows, ~0: nothing */
 		const volatile char *window;
 	} guest_pages[GUEST_PAGES]; /* by use, see walk.c */
+	struct {
+		uint64_t cr3, page; /* ~0: nothing is remembered */
+		unsigned int levels;
+		struct {
+			const volatile uint64_t *entry; /* in a window */
+			uint64_t value;
+		} walk[5];
+		const volatile char *code;
+	} last_fetch; /* in 64-bit mode, see walk.c */
 };
 
 #define local ((struct local_data *)local_base())
@@ -103,13 +112,19 @@ bool msr_write(uint32_t msr, uint64_t value);
 void msr_init_cell(struct cell *cell);
 
 /* cpuid.c */
-void cpuid_emulate(struct guest_regs *regs);
+/* Take out of the CPU's answer what the guest does not have. */
+void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+/* Which leaves that could be: 1, 7, 80000001, 8000000a, 4xxxxxxx, and some that it leaves alone. */
+static inline bool cpuid_is_filtered(uint32_t leaf)
+{
+	return (leaf & ~6U) == 1 || (leaf & ~0xbU) == 0x80000000 || leaf >> 28 == 4;
+}
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
 
 /* walk.c */
-/* Copy up to 15 bytes of the current instruction to a buffer of 16; returns how many there are. */
+/* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
 /* The cell's mappings have changed, or the cell: forget the windows on its pages. */
 void guest_forget_pages(void);

@@ -423,10 +423,9 @@ static void exit_rare(uint64_t code)
 	}
 }
 
-/* What every exit begins with. */
+/* What every exit begins with. Clean bits: a fast exit leaves them, it can only clear some. */
 static inline void begin_exit(void)
 {
-	vmcb->clean_bits = local->clean_mask;
 	vmcb->tlb_control = 0;
 	vmcb->event_inj = 0;
 }
@@ -435,11 +434,17 @@ static inline void begin_exit(void)
 
 static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
+	uint32_t a, b, c, d;
+
 	begin_exit();
 	count(CL_EXIT_CPUID);
-	regs->rax = vmcb->rax;
-	cpuid_emulate(regs);
-	vmcb->rax = regs->rax;
+	cpuid((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
+	if (unlikely(cpuid_is_filtered((uint32_t)vmcb->rax)))
+		cpuid_filter((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
+	vmcb->rax = a;
+	regs->rbx = b;
+	regs->rcx = c;
+	regs->rdx = d;
 	skip(2);
 	return true;
 }
@@ -515,12 +520,10 @@ bool svm_exit_fast(struct guest_regs *regs)
 {
 	uint64_t code = vmcb->exit_code;
 
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-		return false;
-	if (code == EXIT_CPUID)
-		return fast_cpuid(regs);
 	if (code == EXIT_MSR)
 		return vmcb->exit_info1 ? fast_msr_write(regs) : fast_msr_read(regs);
+	if (code == EXIT_CPUID)
+		return fast_cpuid(regs);
 	if (code == EXIT_IOIO)
 		return fast_ioio();
 	if (code == EXIT_VMMCALL)
@@ -534,13 +537,11 @@ void svm_exit(struct guest_regs *regs)
 	uint64_t code = vmcb->exit_code;
 
 	begin_exit();
+	vmcb->clean_bits = local->clean_mask;
 	regs->rax = vmcb->rax;
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
+	/* Not in fast exits: an instruction's intercept is never in the middle of a delivery. */
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		reinject();
-		/* It comes again when the event has been delivered: no guest can loop here. */
-		if (code >= EXIT_CPUID && code <= EXIT_VMMCALL && code != EXIT_SHUTDOWN)
-			return;
-	}
 
 	if (code == EXIT_NPF) {
 		exit_npf(regs);
