@@ -117,6 +117,8 @@ int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message
 		return -ENODEV;
 	}
 	err = check_cell(config, size, message);
+	if (!err)
+		err = cl_memory_check(config, message);
 	if (err)
 		return err;
 	cell = kzalloc(sizeof(*cell), GFP_KERNEL);

@@ -59,6 +59,7 @@ long cl_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1, u
 int cl_memory_take(struct cl_config *config, char *message);
 void cl_memory_give_back(void);
 extern struct cl_range cl_hv_range, cl_pool_range;
+int cl_memory_check(const struct cl_config *config, char *message); /* a cell's named regions */
 int cl_pool_fill_in(struct cl_config *config, char *message); /* a cell's CL_AUTO regions */
 
 /* sysfs.c */
