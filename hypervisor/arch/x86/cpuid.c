@@ -36,9 +36,13 @@ void cpuid_emulate(struct guest_regs *regs)
 			if (guest_cr4() & CR4_PKE)
 				c |= LEAF7_C_OSPKE;
 		}
-	} else if (leaf == 0x80000001) {
+	} else if (leaf == 0x80000001 && local->cpu->cell != &root_cell) {
+		/*
+		 * Root cannot use SVM either, but it looks at a CPU that comes back from a cell, and would
+		 * then take the whole machine for one without SVM, also after disable.
+		 */
 		c &= ~(uint32_t)LEAF81_C_SVM;
-	} else if (leaf == 0x8000000a) {
+	} else if (leaf == 0x8000000a && local->cpu->cell != &root_cell) {
 		a = b = c = d = 0;
 	} else if (unlikely(leaf >> 28 == 4) && local->cpu->cell != &root_cell) {
 		a = b = c = d = 0;

@@ -155,7 +155,8 @@ bool msr_read(uint32_t msr, uint64_t *value)
 		*value = guest_efer();
 		return true;
 	case MSR_VM_CR:
-		*value = BIT(3) | BIT(4); /* SVM locked off: there is none for a guest */
+		/* Locked off: there is no SVM for a cell. Root would remember that for the time after us. */
+		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
 		return true;
 	default:
 		cell_denied("read of MSR", msr, 0);
