@@ -162,6 +162,8 @@ void apic_reset(struct cpu *cpu)
 /* Does a logical destination mean this CPU? */
 static bool logical_match(const struct cpu *cpu, uint32_t dest)
 {
+	if (x2apic_mode && dest == 0xffffffff)
+		return true;
 	if (x2apic_mode)
 		/* APM 16.11.3: cluster is the APIC id's bits 19:4, and one bit for each id in it */
 		return dest >> 16 == cpu->hw_id >> 4 && dest & BIT(cpu->hw_id & 15);
