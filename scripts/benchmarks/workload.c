@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Fixed pieces of work for scripts/bench, each between two markers of the counting plugin
- * (scripts/icount): workload fork|pipe1|pipe2|fault COUNT
+ * (scripts/icount): workload fork|pipe1|pipe2|fault|ipi COUNT
  */
 #define _GNU_SOURCE
+#include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +75,40 @@ static void do_pipe(int count, int other_cpu)
 	mark();
 }
 
+static void *spin(void *started)
+{
+	run_on(1);
+	__atomic_store_n((int *)started, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n((int *)started, __ATOMIC_SEQ_CST))
+		;
+	return NULL;
+}
+
+static long membarrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0);
+}
+
+/* Each expedited barrier is one IPI to the CPU on which the other thread runs, and no more. */
+static void do_ipi(int count)
+{
+	pthread_t thread;
+	int started = 0;
+
+	if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) ||
+	    pthread_create(&thread, NULL, spin, &started))
+		fail("membarrier, pthread_create");
+	while (!__atomic_load_n(&started, __ATOMIC_SEQ_CST))
+		;
+	for (int i = -10; i < count; i++) {
+		if (i == 0)
+			mark();
+		if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+			fail("membarrier");
+	}
+	mark();
+}
+
 static void do_fault(int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -91,7 +128,7 @@ int main(int argc, char **argv)
 	int count = argc == 3 ? atoi(argv[2]) : 0;
 
 	if (count <= 0) {
-		fprintf(stderr, "usage: workload fork|pipe1|pipe2|fault COUNT\n");
+		fprintf(stderr, "usage: workload fork|pipe1|pipe2|fault|ipi COUNT\n");
 		return 2;
 	}
 	if (!strcmp(argv[1], "pipe1") || !strcmp(argv[1], "pipe2")) {
@@ -99,6 +136,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	run_on(0);
+	if (!strcmp(argv[1], "ipi")) {
+		do_ipi(count);
+		return 0;
+	}
 	mark();
 	if (!strcmp(argv[1], "fork"))
 		do_fork(count);

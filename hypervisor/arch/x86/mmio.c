@@ -158,7 +158,8 @@ static void not_emulated(bool write, uint64_t address, const unsigned char *byte
 	}
 }
 
-void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
+static __attribute__((noinline)) void mmio_emulate(struct guest_regs *regs, uint64_t address,
+						   bool write)
 {
 	unsigned char copy[DECODE_BUFFER];
 	const unsigned char *bytes;
@@ -183,4 +184,44 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	if (!insn.write)
 		reg_write(regs, &insn, value);
 	guest_skip(insn.length);
+}
+
+/*
+ * A write to an xAPIC register by a plain MOV: frequent (end of interrupt, timer, IPIs) and therefore
+ * short. False: not that; nothing has been done.
+ */
+static inline bool xapic_store(struct guest_regs *regs, uint64_t address)
+{
+	unsigned char copy[DECODE_BUFFER];
+	const unsigned char *bytes;
+	struct store32 store;
+	uint32_t value;
+
+	if (!guest_in_64bit())
+		return false;
+	if (guest_assisted_bytes(&bytes) != 15) {
+		if (guest_fetch(copy) != 15)
+			return false;
+		bytes = copy;
+	}
+	if (!decode_store32(bytes, &store))
+		return false;
+	if (store.immediate)
+		value = store.value;
+	else if (store.reg == REG_RSP)
+		return false;
+	else
+		value = *(uint32_t *)((char *)regs + reg_offset[store.reg]);
+	local->exits[CL_EXIT_XAPIC]++;
+	apic_mmio_write(address & 0xfff, value);
+	guest_skip(store.length);
+	return true;
+}
+
+void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
+{
+	if (write && (address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode &&
+	    likely(xapic_store(regs, address)))
+		return;
+	mmio_emulate(regs, address, write);
 }
