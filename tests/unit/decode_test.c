@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The decoder of memory accesses: by a table made from the AMD manual (APM vol. 3), and against
- * capstone. SEED=NUMBER in the environment repeats or varies the random test, RUNS=NUMBER its length.
+ * capstone. SEED=NUMBER in the environment repeats or varies the random test, RUNS=NUMBER its
+ * length.
  */
 #include <decode.h>
 #include <setjmp.h>
@@ -60,37 +61,37 @@ static const struct {
 	const char *meaning;
 } table[] = {
 	/* MOV, 64-bit code */
-	{ 64, "88 03", "write 1 r0" },		       /* mov [rbx], al */
-	{ 64, "88 23", "write 1 h0" },		       /* mov [rbx], ah */
-	{ 64, "88 3b", "write 1 h3" },		       /* mov [rbx], bh */
-	{ 64, "40 88 23", "write 1 r4" },	       /* mov [rbx], spl */
-	{ 64, "44 88 23", "write 1 r12" },	       /* mov [rbx], r12b */
-	{ 64, "89 03", "write 4 r0" },		       /* mov [rbx], eax */
-	{ 64, "89 23", "write 4 r4" },		       /* mov [rbx], esp */
-	{ 64, "66 89 0b", "write 2 r1" },	       /* mov [rbx], cx */
-	{ 64, "48 89 3b", "write 8 r7" },	       /* mov [rbx], rdi */
-	{ 64, "4d 89 3f", "write 8 r15" },	       /* mov [r15], r15 */
-	{ 64, "66 48 89 03", "write 8 r0" },	       /* REX.W is stronger than 66 */
+	{ 64, "88 03", "write 1 r0" },	     /* mov [rbx], al */
+	{ 64, "88 23", "write 1 h0" },	     /* mov [rbx], ah */
+	{ 64, "88 3b", "write 1 h3" },	     /* mov [rbx], bh */
+	{ 64, "40 88 23", "write 1 r4" },    /* mov [rbx], spl */
+	{ 64, "44 88 23", "write 1 r12" },   /* mov [rbx], r12b */
+	{ 64, "89 03", "write 4 r0" },	     /* mov [rbx], eax */
+	{ 64, "89 23", "write 4 r4" },	     /* mov [rbx], esp */
+	{ 64, "66 89 0b", "write 2 r1" },    /* mov [rbx], cx */
+	{ 64, "48 89 3b", "write 8 r7" },    /* mov [rbx], rdi */
+	{ 64, "4d 89 3f", "write 8 r15" },   /* mov [r15], r15 */
+	{ 64, "66 48 89 03", "write 8 r0" }, /* REX.W is stronger than 66 */
 	{ 64, "8a 03", "read 1 r0" },
-	{ 64, "8a 2b", "read 1 h1" },		       /* mov ch, [rbx] */
-	{ 64, "41 8a 28", "read 1 r5" },	       /* mov bpl, [r8] */
+	{ 64, "8a 2b", "read 1 h1" },	 /* mov ch, [rbx] */
+	{ 64, "41 8a 28", "read 1 r5" }, /* mov bpl, [r8] */
 	{ 64, "8b 03", "read 4 r0" },
 	{ 64, "66 8b 03", "read 2 r0" },
 	{ 64, "4c 8b 03", "read 8 r8" },
 	/* addressing: SIB, displacements, RIP-relative */
-	{ 64, "8b 43 10", "read 4 r0" },	       /* [rbx + 0x10] */
-	{ 64, "8b 83 10 00 00 00", "read 4 r0" },      /* [rbx + 0x10], 32-bit displacement */
-	{ 64, "8b 05 10 00 00 00", "read 4 r0" },      /* [rip + 0x10] */
-	{ 64, "67 8b 05 10 00 00 00", "read 4 r0" },   /* [eip + 0x10] */
-	{ 64, "8b 04 24", "read 4 r0" },	       /* [rsp] */
-	{ 64, "8b 44 24 08", "read 4 r0" },	       /* [rsp + 8] */
+	{ 64, "8b 43 10", "read 4 r0" },	     /* [rbx + 0x10] */
+	{ 64, "8b 83 10 00 00 00", "read 4 r0" },    /* [rbx + 0x10], 32-bit displacement */
+	{ 64, "8b 05 10 00 00 00", "read 4 r0" },    /* [rip + 0x10] */
+	{ 64, "67 8b 05 10 00 00 00", "read 4 r0" }, /* [eip + 0x10] */
+	{ 64, "8b 04 24", "read 4 r0" },	     /* [rsp] */
+	{ 64, "8b 44 24 08", "read 4 r0" },	     /* [rsp + 8] */
 	{ 64, "8b 84 24 08 00 00 00", "read 4 r0" },
-	{ 64, "8b 04 25 00 00 e0 fe", "read 4 r0" },   /* [0xfee00000]: SIB without base */
-	{ 64, "43 8b 44 bd 00", "read 4 r0" },	       /* [r13 + r15 * 4 + 0] */
-	{ 64, "41 8b 45 00", "read 4 r0" },	       /* [r13 + 0] */
-	{ 64, "41 8b 04 24", "read 4 r0" },	       /* [r12]: needs SIB as RSP does */
-	{ 64, "67 8b 03", "read 4 r0" },	       /* [ebx] */
-	{ 64, "65 8b 03", "read 4 r0" },	       /* gs: */
+	{ 64, "8b 04 25 00 00 e0 fe", "read 4 r0" }, /* [0xfee00000]: SIB without base */
+	{ 64, "43 8b 44 bd 00", "read 4 r0" },	     /* [r13 + r15 * 4 + 0] */
+	{ 64, "41 8b 45 00", "read 4 r0" },	     /* [r13 + 0] */
+	{ 64, "41 8b 04 24", "read 4 r0" },	     /* [r12]: needs SIB as RSP does */
+	{ 64, "67 8b 03", "read 4 r0" },	     /* [ebx] */
+	{ 64, "65 8b 03", "read 4 r0" },	     /* gs: */
 	{ 64, "65 67 66 8b 03", "read 2 r0" },
 	/* memory offsets */
 	{ 64, "a0 00 00 e0 fe 00 00 00 00", "read 1 r0" },
@@ -116,8 +117,8 @@ static const struct {
 	{ 16, "c7 06 00 10 cd ab", "write 2 = 0xabcd" },
 	{ 16, "66 c7 06 00 10 cd ab 01 00", "write 4 = 0x1abcd" },
 	/* extensions */
-	{ 64, "0f b6 03", "read 1 r0 zx 4" },	       /* movzx eax, byte */
-	{ 64, "0f b6 23", "read 1 r4 zx 4" },	       /* esp, never AH */
+	{ 64, "0f b6 03", "read 1 r0 zx 4" }, /* movzx eax, byte */
+	{ 64, "0f b6 23", "read 1 r4 zx 4" }, /* esp, never AH */
 	{ 64, "48 0f b6 03", "read 1 r0 zx 8" },
 	{ 64, "66 0f b6 03", "read 1 r0 zx 2" },
 	{ 64, "0f b7 0b", "read 2 r1 zx 4" },
@@ -125,7 +126,7 @@ static const struct {
 	{ 64, "0f be 03", "read 1 r0 sx 4" },
 	{ 64, "0f bf 03", "read 2 r0 sx 4" },
 	{ 64, "48 0f bf 03", "read 2 r0 sx 8" },
-	{ 64, "48 63 03", "read 4 r0 sx 8" },	       /* movsxd rax, dword */
+	{ 64, "48 63 03", "read 4 r0 sx 8" }, /* movsxd rax, dword */
 	{ 64, "63 03", "read 4 r0" },
 	{ 16, "0f b6 07", "read 1 r0 zx 2" },
 	{ 16, "66 0f b6 07", "read 1 r0 zx 4" },
@@ -139,20 +140,20 @@ static const struct {
 	{ 32, "89 03", "write 4 r0" },
 	{ 32, "66 89 03", "write 2 r0" },
 	{ 32, "88 23", "write 1 h0" },
-	{ 32, "8b 05 10 00 00 00", "read 4 r0" },      /* an address, not RIP-relative: as long */
-	{ 32, "67 8b 07", "read 4 r0" },	       /* [bx] */
-	{ 32, "67 8b 47 10", "read 4 r0" },	       /* [bx + 0x10] */
+	{ 32, "8b 05 10 00 00 00", "read 4 r0" }, /* an address, not RIP-relative: as long */
+	{ 32, "67 8b 07", "read 4 r0" },	  /* [bx] */
+	{ 32, "67 8b 47 10", "read 4 r0" },	  /* [bx + 0x10] */
 	{ 32, "67 8b 87 10 00", "read 4 r0" },
-	{ 32, "67 8b 06 00 10", "read 4 r0" },	       /* [0x1000] */
+	{ 32, "67 8b 06 00 10", "read 4 r0" }, /* [0x1000] */
 	/* 16-bit code */
 	{ 16, "89 07", "write 2 r0" },
 	{ 16, "66 89 07", "write 4 r0" },
-	{ 16, "8b 04", "read 2 r0" },		       /* [si]: no SIB with 16-bit addresses */
-	{ 16, "8b 46 00", "read 2 r0" },	       /* [bp + 0] */
+	{ 16, "8b 04", "read 2 r0" },	 /* [si]: no SIB with 16-bit addresses */
+	{ 16, "8b 46 00", "read 2 r0" }, /* [bp + 0] */
 	{ 16, "8b 80 00 10", "read 2 r0" },
-	{ 16, "67 8b 04 24", "read 2 r0" },	       /* [esp] */
+	{ 16, "67 8b 04 24", "read 2 r0" }, /* [esp] */
 	{ 16, "67 66 89 85 00 00 00 00", "write 4 r0" },
-	{ 16, "26 8a 07", "read 1 r0" },	       /* es: */
+	{ 16, "26 8a 07", "read 1 r0" }, /* es: */
 
 	/* register forms: no access */
 	{ 64, "88 c3", NULL },
@@ -182,7 +183,7 @@ static const struct {
 	{ 64, "ab", NULL },	  /* stos */
 	{ 64, "0f 11 03", NULL }, /* movups */
 	{ 64, "0f 0b", NULL },
-	{ 64, "8c 03", NULL },	  /* mov from segment register */
+	{ 64, "8c 03", NULL }, /* mov from segment register */
 	{ 64, "90", NULL },
 	{ 64, "66 66 66 66 89 03", NULL }, /* more prefixes than there is use for */
 };
@@ -256,8 +257,8 @@ static uint64_t random_number(void)
 /* Half of them are noise, the others begin as an instruction that we know could. */
 static void random_bytes(uint8_t *bytes)
 {
-	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x66,
-					    0x67, 0x67, 0xf0, 0xf2, 0xf3 };
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66,
+					    0x66, 0x67, 0x67, 0xf0, 0xf2, 0xf3 };
 	static const uint8_t opcodes[] = { 0x63, 0x88, 0x89, 0x8a, 0x8b, 0xa0, 0xa1,
 					   0xa2, 0xa3, 0xc6, 0xc7, 0x0f, 0x0f, 0x0f };
 	static const uint8_t two_byte[] = { 0xb6, 0xb7, 0xbe, 0xbf, 0xc3 };
@@ -283,18 +284,18 @@ static void random_bytes(uint8_t *bytes)
 static bool find_register(unsigned int reg, unsigned int *number, unsigned int *size, bool *high)
 {
 	static const unsigned int low[16] = {
-		X86_REG_AL,  X86_REG_CL,  X86_REG_DL,	X86_REG_BL,   X86_REG_SPL,  X86_REG_BPL,
-		X86_REG_SIL, X86_REG_DIL, X86_REG_R8B,	X86_REG_R9B,  X86_REG_R10B, X86_REG_R11B,
+		X86_REG_AL,   X86_REG_CL,   X86_REG_DL,	  X86_REG_BL,  X86_REG_SPL,  X86_REG_BPL,
+		X86_REG_SIL,  X86_REG_DIL,  X86_REG_R8B,  X86_REG_R9B, X86_REG_R10B, X86_REG_R11B,
 		X86_REG_R12B, X86_REG_R13B, X86_REG_R14B, X86_REG_R15B
 	};
 	static const unsigned int words[16] = {
-		X86_REG_AX, X86_REG_CX, X86_REG_DX,  X86_REG_BX,   X86_REG_SP,	 X86_REG_BP,
-		X86_REG_SI, X86_REG_DI, X86_REG_R8W, X86_REG_R9W,  X86_REG_R10W, X86_REG_R11W,
+		X86_REG_AX,   X86_REG_CX,   X86_REG_DX,	  X86_REG_BX,  X86_REG_SP,   X86_REG_BP,
+		X86_REG_SI,   X86_REG_DI,   X86_REG_R8W,  X86_REG_R9W, X86_REG_R10W, X86_REG_R11W,
 		X86_REG_R12W, X86_REG_R13W, X86_REG_R14W, X86_REG_R15W
 	};
 	static const unsigned int longs[16] = {
-		X86_REG_EAX, X86_REG_ECX, X86_REG_EDX, X86_REG_EBX,  X86_REG_ESP,  X86_REG_EBP,
-		X86_REG_ESI, X86_REG_EDI, X86_REG_R8D, X86_REG_R9D,  X86_REG_R10D, X86_REG_R11D,
+		X86_REG_EAX,  X86_REG_ECX,  X86_REG_EDX,  X86_REG_EBX, X86_REG_ESP,  X86_REG_EBP,
+		X86_REG_ESI,  X86_REG_EDI,  X86_REG_R8D,  X86_REG_R9D, X86_REG_R10D, X86_REG_R11D,
 		X86_REG_R12D, X86_REG_R13D, X86_REG_R14D, X86_REG_R15D
 	};
 	static const unsigned int quads[16] = {
@@ -306,7 +307,10 @@ static bool find_register(unsigned int reg, unsigned int *number, unsigned int *
 	static const struct {
 		const unsigned int *registers;
 		unsigned int count, size;
-	} sets[] = { { low, 16, 1 }, { words, 16, 2 }, { longs, 16, 4 }, { quads, 16, 8 },
+	} sets[] = { { low, 16, 1 },
+		     { words, 16, 2 },
+		     { longs, 16, 4 },
+		     { quads, 16, 8 },
 		     { highs, 4, 1 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
@@ -384,7 +388,8 @@ static bool excluded(const uint8_t *bytes, unsigned int code_bits)
 
 	for (i = 0; i < MAX_LENGTH && is_prefix(bytes[i]); i++) {
 		operand_size |= bytes[i] == 0x66;
-		/* LOCK is invalid and repeat prefixes mean nothing here (APM 1.2.5, 1.2.6): refused. */
+		/* LOCK is invalid and repeat prefixes mean nothing here (APM 1.2.5, 1.2.6):
+		 * refused. */
 		if (bytes[i] >= 0xf0)
 			return true;
 	}

@@ -11,16 +11,16 @@
 #define BUFFER 80
 
 /* The same call to both; format() returns the length of what fits, snprintf() of the whole text. */
-#define SAME_IN(size, ...)                                                          \
-	do {                                                                        \
-		char ours[BUFFER + 1], theirs[BUFFER + 1];                          \
-		int length, whole;                                                  \
-		memset(ours, '#', sizeof(ours));                                    \
-		memset(theirs, '#', sizeof(theirs));                                \
-		length = format(ours, size, __VA_ARGS__);                           \
-		whole = snprintf(theirs, size, __VA_ARGS__);                        \
-		assert_memory_equal(ours, theirs, sizeof(ours));                    \
-		assert_int_equal(length, (size) ? MIN(whole, (int)(size) - 1) : 0); \
+#define SAME_IN(size, ...)                                                        \
+	do {                                                                      \
+		char ours[BUFFER + 1], theirs[BUFFER + 1];                        \
+		int length, whole;                                                \
+		memset(ours, '#', sizeof(ours));                                  \
+		memset(theirs, '#', sizeof(theirs));                              \
+		length = format(ours, size, __VA_ARGS__);                         \
+		whole = snprintf(theirs, size, __VA_ARGS__);                      \
+		assert_memory_equal(ours, theirs, sizeof(ours));                  \
+		assert_int_equal(length, (size) ? MIN(whole, (int)(size)-1) : 0); \
 	} while (0)
 
 #define SAME(...) SAME_IN((size_t)BUFFER, __VA_ARGS__)
@@ -79,8 +79,8 @@ static void random_numbers(void **state)
 	(void)state;
 	srandom(7);
 	for (int i = 0; i < 20000; i++) {
-		unsigned long value = ((unsigned long)random() << 33 ^ (unsigned long)random())
-				      >> random() % 64;
+		unsigned long value = ((unsigned long)random() << 33 ^ (unsigned long)random()) >>
+				      random() % 64;
 		char fmt[16];
 
 		/* %[0][width][l]{d,u,x}; the compiler checks formats it can see, so: not this one */
@@ -113,12 +113,8 @@ static void odd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(mixed),
-		cmocka_unit_test(cut),
-		cmocka_unit_test(random_numbers),
-		cmocka_unit_test(odd),
+		cmocka_unit_test(text), cmocka_unit_test(numbers),	  cmocka_unit_test(mixed),
+		cmocka_unit_test(cut),	cmocka_unit_test(random_numbers), cmocka_unit_test(odd),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

@@ -6,10 +6,21 @@
 #include <cmocka.h>
 #include <cloister/info.h>
 
-enum { RBR_THR = 0, DLL = 0, IER = 1, DLM = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
+enum {
+	RBR_THR = 0,
+	DLL = 0,
+	IER = 1,
+	DLM = 1,
+	IIR_FCR = 2,
+	LCR = 3,
+	MCR = 4,
+	LSR = 5,
+	MSR = 6,
+	SCR = 7
+};
 
 /* IIR without the two FIFO bits */
-#define IIR_ID(iir) ((iir) & 0x0f)
+#define IIR_ID(iir) ((iir)&0x0f)
 #define IIR_NONE    0x01
 #define IIR_THRE    0x02
 #define IIR_RX	    0x04
@@ -52,9 +63,9 @@ static void interrupt_enable(void **state)
 static void loopback(void **state)
 {
 	(void)state;
-	uart_write(&uart, MCR, 0x1a); /* LOOP, OUT2, RTS */
+	uart_write(&uart, MCR, 0x1a);			      /* LOOP, OUT2, RTS */
 	assert_int_equal(uart_read(&uart, MSR) & 0xf0, 0x90); /* DCD, CTS */
-	uart_write(&uart, MCR, 0x15); /* LOOP, OUT1, DTR */
+	uart_write(&uart, MCR, 0x15);			      /* LOOP, OUT1, DTR */
 	assert_int_equal(uart_read(&uart, MSR) & 0xf0, 0x60); /* RI, DSR */
 	uart_write(&uart, MCR, 0xff);
 	assert_int_equal(uart_read(&uart, MCR), 0x1f);
