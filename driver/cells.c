@@ -22,6 +22,14 @@ long cl_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1, u
 	return result;
 }
 
+void cl_cells_update(void)
+{
+	struct cl_driver_cell *cell;
+
+	list_for_each_entry(cell, &cl_cells, node)
+		(void)cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
+}
+
 static struct cl_driver_cell *find_cell(u32 id, char *message)
 {
 	struct cl_driver_cell *cell;
@@ -117,6 +125,8 @@ int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message
 		return -ENODEV;
 	}
 	err = check_cell(config, size, message);
+	if (!err)
+		err = cl_memory_check(config, message);
 	if (err)
 		return err;
 	cell = kzalloc(sizeof(*cell), GFP_KERNEL);

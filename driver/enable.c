@@ -62,6 +62,9 @@ ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position)
 	if (!bounce)
 		return -ENOMEM;
 	mutex_lock(&cl_mutex);
+	/* A cell that has said goodbye in its comm region is seen as shut down from now on. */
+	if (position == 0)
+		cl_cells_update();
 	region = cl_info ? (void *)cl_info : saved_info;
 	size = cl_info ? cl_info->size : saved_size;
 	if (region && position >= 0) {

@@ -300,6 +300,34 @@ static bool overlaps(u64 start, u64 size, const struct cl_config *config)
 	return false;
 }
 
+/*
+ * The validator knows what root owns, not what its Linux does with it: a region that names memory in
+ * use would be pulled away under the kernel's feet.
+ */
+int cl_memory_check(const struct cl_config *config, char *message)
+{
+	const struct cl_section *section = cl_find_section(config, CL_SEC_MEMORY);
+
+	for (u32 i = 0; section && i < section->count; i++) {
+		struct cl_memory region;
+
+		cl_get_entry(section, i, &region, sizeof(region));
+		if (region.flags & CL_MEM_COMM || region.phys == CL_AUTO)
+			continue;
+		if (region.phys >= cl_pool_range.start &&
+		    region.phys + region.size <= cl_pool_range.start + cl_pool_range.size)
+			continue;
+		if (region_intersects(region.phys, region.size, IORESOURCE_SYSTEM_RAM,
+				      IORES_DESC_NONE) == REGION_DISJOINT)
+			continue;
+		cl_say(message,
+		       "cell '%s': memory region %u: phys is %#llx, which Linux uses: write CL_AUTO, or reserve the range with memmap=",
+		       config->name, i, region.phys);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static u64 pool_find(u64 size, const struct cl_config *config)
 {
 	/* Large pages for what is large enough. */

@@ -97,6 +97,7 @@ static void assign_cpu(struct cpu *cpu, struct cell *cell)
 {
 	struct cl_cell_info *old = cpu->cell->info;
 
+	check_invariant(cpu->parked && cpu->id < cpu_count);
 	old->cpus[cpu->id / 64] &= ~BIT(cpu->id % 64);
 	cell->info->cpus[cpu->id / 64] |= BIT(cpu->id % 64);
 	cpu->cell = cell;
@@ -374,8 +375,10 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 
 give_back:
 	/* Mapping back what was just unmapped finds all tables in place: it cannot fail. */
-	for_each_cpu_in(cell, i)
+	for_each_cpu_in(cell, i) {
 		assign_cpu(&cpus[i], &root_cell);
+		cpu_post(&cpus[i], CPU_EV_WAIT);
+	}
 	for_each_region(config, i, region)
 		if (taken_from_root(&region))
 			(void)give_to_root(&region);

@@ -17,6 +17,17 @@ void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
 #define log_error(...) log_write(CL_LOG_ERROR, CL_NO_CELL, __VA_ARGS__)
 #define log_info(...)  log_write(CL_LOG_INFO, CL_NO_CELL, __VA_ARGS__)
 
+/* What the code relies on, and nobody outside can break. */
+#ifdef CONFIG_DEBUG_CHECKS
+#define check_invariant(condition)                                                              \
+	do {                                                                                    \
+		if (unlikely(!(condition)))                                                     \
+			log_error("%s:%d: not true: %s", __FILE__, __LINE__, #condition);       \
+	} while (0)
+#else
+#define check_invariant(condition) ((void)sizeof(condition))
+#endif
+
 #define LOG_CELL_BURST 32
 
 /* A new cell gets this id: count its lines anew. */

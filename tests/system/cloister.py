@@ -141,6 +141,7 @@ class Snapshot:
     def __init__(self, machine):
         text = machine.check("nproc; cat /sys/devices/system/cpu/online; grep MemTotal /proc/meminfo; cat /proc/iomem")
         self.cpus, self.online, total, self.iomem = text.split("\n", 3)
+        self.features = sorted(machine.check("grep ^flags /proc/cpuinfo").splitlines())
         self.mem_total = int(total.split()[1])
         self.ram = system_ram(self.iomem)
         self.others = other_resources(self.iomem)
@@ -150,6 +151,7 @@ class Snapshot:
         away: at boot it is outside of what MemTotal counts, afterwards it is part of it."""
         now = Snapshot(machine)
         assert (now.cpus, now.online) == (self.cpus, self.online)
+        assert now.features == self.features, "CPUs lost or got features"
         assert now.ram == self.ram
         assert now.others == self.others
         assert 0 <= now.mem_total - self.mem_total <= 2048

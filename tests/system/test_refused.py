@@ -72,7 +72,7 @@ ROOTS_REFUSED = {
     "one-place": (blobs.root(GOOD_ROOT, hv_phys=0x60000000), ["name both, or write CL_AUTO for both"]),
     "kernel-memory": (blobs.root(GOOD_ROOT, hv_phys=0x1000000, pool_phys=0x1200000),
                       ["platform: Linux does not let go of memory 0x0-0x7ffffff"]),
-    "too-much": (blobs.root(GOOD_ROOT, pool_size=64 << 30), ["platform: no 65664 MiB in one piece could be taken from Linux"]),
+    "too-much": (blobs.root(GOOD_ROOT, pool_size=64 << 30), ["platform: no 65538 MiB in one piece could be taken from Linux"]),
 }
 
 FILES = {f"cells/refused/{name}.cell": case[0] for cases in (CONFIGS_REFUSED, CELLS_REFUSED, CONFLICTS)

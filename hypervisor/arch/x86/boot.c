@@ -295,6 +295,8 @@ void arch_cpu_idle(void)
 	x86_nmi_sleep();
 }
 
+#ifdef CONFIG_CONSOLE_16550
+
 static uint16_t console_port;
 
 void arch_console_init(const struct cl_platform *platform)
@@ -317,3 +319,17 @@ void arch_console_write(const char *text)
 		port_out(console_port, 1, (uint8_t)*text);
 	}
 }
+
+#else
+
+void arch_console_init(const struct cl_platform *platform)
+{
+	(void)platform;
+}
+
+void arch_console_write(const char *text)
+{
+	(void)text;
+}
+
+#endif

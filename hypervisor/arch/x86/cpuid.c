@@ -22,19 +22,26 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 		*c &= ~(uint32_t)LEAF1_C_OSXSAVE;
 		if (guest_cr4() & CR4_OSXSAVE)
 			*c |= LEAF1_C_OSXSAVE;
+		if (root)
+			return;
+		*c |= LEAF1_C_HYPERVISOR;
 		if (!x2apic_mode)
 			*c &= ~(uint32_t)LEAF1_C_X2APIC;
-		if (!root)
-			*c |= LEAF1_C_HYPERVISOR;
 	} else if (leaf == 7 && sub == 0) {
 		*c &= ~(uint32_t)LEAF7_C_OSPKE;
 		if (guest_cr4() & CR4_PKE)
 			*c |= LEAF7_C_OSPKE;
+	} else if (root) {
+		/*
+		 * Root cannot use SVM either, but it looks at a CPU that comes back from a cell, and would
+		 * then take the whole machine for one without SVM, also after disable.
+		 */
+		return;
 	} else if (leaf == 0x80000001) {
 		*c &= ~(uint32_t)LEAF81_C_SVM;
 	} else if (leaf == 0x8000000a) {
 		*a = *b = *c = *d = 0;
-	} else if (leaf >> 28 == 4 && !root) {
+	} else if (leaf >> 28 == 4) {
 		*a = *b = *c = *d = 0;
 		if (leaf == HYPERVISOR_LEAF) {
 			*a = HYPERVISOR_LEAF;

@@ -14,7 +14,6 @@ struct msr_range {
 
 /* Per-CPU registers of the guest that the CPU saves or that concern nobody else: no exit. */
 static const struct msr_range own_registers[] = {
-	{ 0x10, 0x10 },		      /* TSC */
 	{ 0x48, 0x49 },		      /* SPEC_CTRL, PRED_CMD */
 	{ 0x174, 0x176 },	      /* SYSENTER_CS, ESP, EIP */
 	{ MSR_PAT, MSR_PAT },	      /* the guest's own with nested paging, APM 15.25.8 */
@@ -31,6 +30,7 @@ static const struct msr_range own_x2apic[] = {
 
 /* Cells read these as they are. */
 static const struct msr_range cell_reads[] = {
+	{ MSR_TSC, MSR_TSC },
 	{ 0x8b, 0x8b },		    /* microcode level */
 	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
 	{ 0xfe, 0xfe },		    /* MTRRcap */
@@ -52,7 +52,7 @@ static const struct msr_range cell_reads[] = {
  * TOP_MEM, IORRs, microcode, which could change the ground under the hypervisor.
  */
 static const struct msr_range root_writes[] = {
-	{ 0x10, 0x10 },		    /* TSC */
+	{ MSR_TSC, MSR_TSC },
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
 	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
 	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
@@ -155,7 +155,8 @@ bool msr_read(uint32_t msr, uint64_t *value)
 		*value = guest_efer();
 		return true;
 	case MSR_VM_CR:
-		*value = BIT(3) | BIT(4); /* SVM locked off: there is none for a guest */
+		/* Locked off: there is no SVM for a cell. Root would remember that for the time after us. */
+		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
 		return true;
 	default:
 		cell_denied("read of MSR", msr, 0);
@@ -194,6 +195,10 @@ bool msr_write(uint32_t msr, uint64_t value)
 	switch (msr) {
 	case MSR_EFER:
 		return write_efer(value);
+	case MSR_TSC:
+		/* A cell's own view: root's clock stays right when the CPU comes back. */
+		guest_set_tsc(value);
+		return true;
 	case MSR_APIC_BASE:
 		/* Mode and address are those of the whole machine. */
 		if (value == local->apic_base)

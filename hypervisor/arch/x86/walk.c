@@ -8,7 +8,11 @@
 
 #define PAGE_4M_ADDRESS 0xffc00000UL
 
-#define SLOT_CODE 0 /* else the level of the table, 1 to 5 */
+static void forget_fetches(void)
+{
+	for (unsigned int i = 0; i < CODE_PAGES; i++)
+		local->fetches[i].page = ~0UL;
+}
 
 static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int slot)
 {
@@ -16,7 +20,8 @@ static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int sl
 
 	if (host == ~0UL)
 		return NULL;
-	local->last_fetch.page = ~0UL; /* it may point into the window that moves */
+	if (slot < GUEST_CODE)
+		forget_fetches(); /* they may point into the window that moves */
 	local->guest_pages[slot].guest_page = guest_phys & PAGE_MASK;
 	local->guest_pages[slot].window = window(WINDOW_GUEST + slot, host & PAGE_MASK, 0);
 	return local->guest_pages[slot].window;
@@ -37,7 +42,7 @@ void guest_forget_pages(void)
 {
 	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++)
 		local->guest_pages[slot].guest_page = ~0UL;
-	local->last_fetch.page = ~0UL;
+	forget_fetches();
 }
 
 static uint64_t walk_32bit(uint64_t linear)
@@ -82,22 +87,28 @@ static uint64_t walk_pae(uint64_t linear)
 	return base | (linear & ~PAGE_MASK);
 }
 
+static inline unsigned int code_slot(uint64_t linear)
+{
+	return linear >> PAGE_SHIFT & (CODE_PAGES - 1);
+}
+
 /*
  * By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there.
- * In long mode the entries that were met stay in last_fetch.walk.
+ * In long mode the entries that were met stay in fetches[code_slot(linear)].walk.
  */
 static uint64_t linear_to_phys(uint64_t linear)
 {
+	__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear)];
 	unsigned int level = guest_cr4() & CR4_LA57 ? 5 : 4;
 	unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
 	uint64_t entry = guest_cr3();
-	struct local_data *cpu_data = local;
 
 	if (unlikely(!(guest_efer() & EFER_LMA))) {
 		if (!(guest_cr0() & CR0_PG))
 			return linear;
 		return guest_cr4() & CR4_PAE ? walk_pae(linear) : walk_32bit(linear);
 	}
+	fetch->page = ~0UL;
 	for (unsigned int i = 0;; i++, level--, shift -= 9) {
 		const volatile uint64_t *table =
 			(const volatile uint64_t *)guest_page(entry & PTE_ADDRESS, level);
@@ -106,9 +117,9 @@ static uint64_t linear_to_phys(uint64_t linear)
 			return ~0UL;
 		table += linear >> shift & 511;
 		entry = *table;
-		cpu_data->last_fetch.walk[i].entry = table;
-		cpu_data->last_fetch.walk[i].value = entry;
-		cpu_data->last_fetch.levels = i + 1;
+		fetch->walk[i].entry = table;
+		fetch->walk[i].value = entry;
+		fetch->levels = i + 1;
 		if (!(entry & PTE_P))
 			return ~0UL;
 		if (level == 1 || (level <= 3 && entry & PTE_PS)) {
@@ -119,18 +130,17 @@ static uint64_t linear_to_phys(uint64_t linear)
 	}
 }
 
-/* The page of the last fetch, if this one is from there too and no table entry has changed since. */
+/* The page of an earlier fetch, if this one is from there too and no table entry has changed since. */
 static inline const volatile char *same_page(uint64_t linear)
 {
-	struct local_data *cpu_data = local;
+	__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear)];
 
-	if (cpu_data->last_fetch.page != (linear & PAGE_MASK) ||
-	    cpu_data->last_fetch.cr3 != guest_cr3())
+	if (fetch->page != (linear & PAGE_MASK) || fetch->cr3 != guest_cr3())
 		return NULL;
-	for (unsigned int i = 0; i < cpu_data->last_fetch.levels; i++)
-		if (*cpu_data->last_fetch.walk[i].entry != cpu_data->last_fetch.walk[i].value)
+	for (unsigned int i = 0; i < fetch->levels; i++)
+		if (*fetch->walk[i].entry != fetch->walk[i].value)
 			return NULL;
-	return cpu_data->last_fetch.code;
+	return fetch->code;
 }
 
 static inline void copy_16(unsigned char *bytes, const volatile char *code)
@@ -143,24 +153,24 @@ static unsigned int fetch_slowly(uint64_t linear, unsigned char *bytes)
 {
 	unsigned int done = 0;
 
-	local->last_fetch.page = ~0UL; /* the walk below overwrites what it says */
 	while (done < 15) {
+		__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear + done)];
 		uint64_t phys = linear_to_phys(linear + done);
 		unsigned int offset = (linear + done) & ~PAGE_MASK;
 		const volatile char *page;
 
 		if (phys == ~0UL)
 			break;
-		page = guest_page(phys, SLOT_CODE);
+		page = guest_page(phys, GUEST_CODE + code_slot(linear + done));
 		if (!page)
 			break;
+		if (guest_in_64bit()) {
+			fetch->code = page;
+			fetch->cr3 = guest_cr3();
+			fetch->page = (linear + done) & PAGE_MASK;
+		}
 		if (!done && offset <= PAGE_SIZE - 16) {
 			copy_16(bytes, page + offset);
-			if (guest_in_64bit()) {
-				local->last_fetch.code = page;
-				local->last_fetch.cr3 = guest_cr3();
-				local->last_fetch.page = linear & PAGE_MASK;
-			}
 			return 15;
 		}
 		for (; done < 15 && offset < PAGE_SIZE; offset++)

@@ -6,6 +6,7 @@
 #include <asm.h>
 #include <hv.h>
 #include <paging.h>
+#include <cloister/config.h>
 
 struct cpu;
 
@@ -21,6 +22,8 @@ struct arch_cpu {
 	uint32_t dfr;
 };
 
+#define MAX_CHIPS 8
+
 struct arch_cell {
 	struct paging npt; /* guest-physical to host-physical */
 	uint64_t npt_phys;
@@ -29,7 +32,9 @@ struct arch_cell {
 	uint64_t io_bitmap_phys, msr_bitmap_phys;
 	uint32_t pci_address;	/* what the cell wrote to port 0xcf8 */
 	uint32_t ioapic_select; /* and to the IOAPIC's index register */
-	uint64_t ioapic_pins;
+	/* IOAPICs of its config; root's pins less those that other cells have */
+	struct cl_irqchip chips[MAX_CHIPS];
+	unsigned int chip_count;
 	uint64_t comm_address; /* guest-physical, 0: none */
 };
 

@@ -33,6 +33,7 @@
 #define RFLAGS_RESERVED BIT(1)
 #define RFLAGS_IF	BIT(9)
 
+#define MSR_TSC		   0x10
 #define MSR_TSC_ADJUST	   0x3b
 #define MSR_APIC_BASE	   0x1b
 #define MSR_SPEC_CTRL	   0x48

@@ -8,8 +8,13 @@
 #include <cell.h>
 #include <layout.h>
 
-/* Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and code. */
-#define GUEST_PAGES 6
+/*
+ * Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and the code
+ * pages of the last fetches, by the low bits of their page number.
+ */
+#define CODE_PAGES  8
+#define GUEST_CODE  6
+#define GUEST_PAGES (GUEST_CODE + CODE_PAGES)
 
 struct guest_regs {
 	uint64_t r15, r14, r13, r12, rbp; /* not there in a fast exit, see enter.S */
@@ -48,7 +53,11 @@ struct local_data {
 			uint64_t value;
 		} walk[5];
 		const volatile char *code;
-	} last_fetch; /* in 64-bit mode, see walk.c */
+	} fetches[CODE_PAGES]; /* in 64-bit mode, see walk.c */
+	struct {
+		uint32_t dest, generation;
+		uint32_t target; /* its APIC id */
+	} last_logical; /* the last logical destination in xAPIC mode, see apic.c */
 };
 
 #define local ((struct local_data *)local_base())
@@ -104,6 +113,8 @@ int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of 
 extern uint64_t ecam_start, ecam_end;
 
 /* ioapic.c */
+int ioapic_init_cell(struct cell *cell);
+void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
 
 /* msr.c */

@@ -249,6 +249,9 @@ void arch_cpu_reset(struct cpu *cpu)
 	cpuid(0x80000001, 0, &a, &b, &c, &d);
 	if (d & BIT(27))
 		wrmsr(MSR_TSC_AUX, 0);
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
+		wrmsr(MSR_SPEC_CTRL, 0);
 }
 
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whose memory it is: root cannot reach what a cell or the hypervisor has, and gets a cell's memory back
+zeroed. How memory is taken from Linux."""
+
+import pytest
+
+import blobs
+import cloister
+
+PATTERN = "0x5AFEC0DE"
+ONES = 0xFFFFFFFF
+
+# Two regions, the second one not loadable: root never sees it. Addresses in the pool are filled in by test.
+CELL = cloister.config("qemu-hello")
+
+
+@pytest.fixture(scope="module")
+def machine(boot):
+    # Without KASLR the kernel image is out of the way of memory removal. Without PAT nobody minds that
+    # devmem maps what the driver has mapped in another way.
+    return boot("access", apic="x2apic", append="nokaslr nopat iomem=relaxed")
+
+
+@pytest.fixture
+def pool(enabled):
+    """Address of the pool; Linux must have let go of it, else it does not allow /dev/mem there."""
+    status = cloister.status(enabled)
+    start = status["hv_phys"] + status["hv_size"]
+    assert not any(low <= start < high for low, high in cloister.Snapshot(enabled).ram)
+    return start
+
+
+def peek(machine, address):
+    return int(machine.check(f"devmem {address:#x} 32"), 16)
+
+
+def poke(machine, address, value):
+    machine.check(f"devmem {address:#x} 32 {value}")
+
+
+def refusals(machine, what, address):
+    return [text for text in cloister.log_texts(machine, "qemu-root") if f"refused {what} address {address:#x}" in text]
+
+
+def test_root_cannot_reach_a_running_cell(enabled, pool):
+    poke(enabled, pool + 0x100000, PATTERN)
+    assert peek(enabled, pool + 0x100000) == int(PATTERN, 16), "before, it is root's"
+    enabled.check("hvctl cell create /cells/qemu-hello.cell && hvctl cell load hello /inmates/hello.bin")
+    assert peek(enabled, pool + 0x100000) == int(PATTERN, 16), "while loadable it is root's"
+    first = peek(enabled, pool + 0x10000)
+    assert first not in (0, ONES), "the image, in the first region of the pool"
+
+    enabled.check("hvctl cell start hello")
+    cloister.wait_output(enabled, "hello", "^Hello, world!")
+    for address in (pool, pool + 0x10000, pool + 0x100000, pool + 0x1ff000):
+        assert peek(enabled, address) == ONES
+    assert refusals(enabled, "read of", pool + 0x10000)
+    poke(enabled, pool + 0x100000, "0x11111111")
+    assert refusals(enabled, "write to", pool + 0x100000)
+    assert cloister.state(enabled, "hello") == "running"
+
+    # Shut down is not yet root's; loadable is, and nothing has changed.
+    enabled.check("hvctl cell shutdown hello --timeout 30000", 60)
+    assert cloister.state(enabled, "hello") == "shut down"
+    assert peek(enabled, pool + 0x100000) == ONES
+    enabled.check("hvctl cell load hello -s x")
+    assert peek(enabled, pool + 0x100000) == int(PATTERN, 16), "the write was dropped"
+    assert peek(enabled, pool + 0x1000) == ord("x")
+
+
+@pytest.mark.parametrize("end", ["running", "stopped", "failed"])
+def test_memory_of_a_destroyed_cell_is_zero(enabled, pool, end):
+    enabled.check("hvctl cell create /cells/qemu-hello.cell")
+    for address in range(pool, pool + 0x200000, 0x40000):
+        poke(enabled, address + 0xff8, PATTERN)
+    if end == "stopped":
+        enabled.check("hvctl cell load hello /inmates/hello.bin")
+    elif end == "running":
+        enabled.check("hvctl cell load hello /inmates/hello.bin && hvctl cell start hello")
+        cloister.wait_output(enabled, "hello", "^Hello, world!")
+    else:
+        enabled.check("hvctl cell load hello -s what=triple /inmates/fault.bin && hvctl cell start hello")
+        cloister.wait_state(enabled, "hello", "failed")
+    enabled.check("hvctl cell destroy hello")
+    # All 2 MiB, by the shell: a file of zeros compares equal.
+    enabled.check(f"dd if=/dev/mem of=/tmp/cell bs=4096 skip={pool >> 12} count=512 2>/dev/null; "
+                  "head -c 2097152 /dev/zero | cmp - /tmp/cell && [ $(stat -c %s /tmp/cell) = 2097152 ]")
+
+
+def test_memory_that_is_not_loadable(boot):
+    """A region without CL_MEM_LOADABLE leaves root when the cell is created, and nothing loads it."""
+    config = blobs.cell("hidden", memory=[blobs.ram(), blobs.comm(), blobs.ram(virt=0x400000, flags=blobs.RAM)])
+    machine = boot("hidden", append="nokaslr iomem=relaxed", files={"cells/hidden.cell": config})
+    cloister.enable(machine)
+    status = cloister.status(machine)
+    region = status["hv_phys"] + status["hv_size"] + 0x200000
+    poke(machine, region, PATTERN)
+    machine.check("hvctl cell create /cells/hidden.cell")
+    assert peek(machine, region) == ONES
+    cloister.refused(machine, "hvctl cell load hidden /inmates/hello.bin@0x400000", "do not fit into one loadable memory region")
+    machine.check("hvctl cell destroy hidden")
+    assert peek(machine, region) == 0
+    cloister.disable(machine)
+    cloister.assert_healthy(machine)
+
+
+def test_root_cannot_reach_the_hypervisor(enabled):
+    status = cloister.status(enabled)
+    info = 0
+    for offset in range(0, status["hv_size"], 0x10000):
+        value = peek(enabled, status["hv_phys"] + offset)
+        # The info region is for reading.
+        info += value != ONES
+        poke(enabled, status["hv_phys"] + offset, PATTERN)
+    assert 1 <= info <= 4
+    assert refusals(enabled, "read of", status["hv_phys"]) and refusals(enabled, "write to", status["hv_phys"])
+    cloister.start(enabled, "hello", "hello")
+    cloister.wait_output(enabled, "hello", "^Hello, world!")
+
+
+def test_memory_removed_from_linux(enabled):
+    """The kernel image is low: the highest block goes."""
+    status = cloister.status(enabled)
+    assert not any(start <= status["hv_phys"] < end for start, end in cloister.Snapshot(enabled).ram)
+
+
+def takes_memory(machine, inside_linux):
+    before = cloister.Snapshot(machine)
+    for _ in range(3):
+        cloister.enable(machine)
+        hypervisor = cloister.status(machine)["hv_phys"]
+        during = cloister.Snapshot(machine)
+        assert any(start <= hypervisor < end for start, end in during.ram) == inside_linux
+        cloister.start(machine, "hello", "hello")
+        cloister.wait_output(machine, "hello", "^Hello, world!")
+        machine.check("hvctl cell destroy hello")
+        cloister.disable(machine)
+        before.assert_same(machine)
+    cloister.assert_healthy(machine)
+    return hypervisor
+
+
+def test_memory_allocated(boot):
+    """A crash kernel's memory above all else: no block can be removed below it, so a range is allocated."""
+    machine = boot("allocated", append="nokaslr crashkernel=64M@1900M")
+    assert "Crash kernel" in machine.check("cat /proc/iomem")
+    takes_memory(machine, inside_linux=True)
+
+
+def test_memory_reserved(boot):
+    """memmap= keeps a range from Linux, which the config names."""
+    place = 0x70000000
+    config = blobs.root(cloister.config("qemu-root"), hv_phys=place, pool_phys=place + 0x200000)
+    machine = boot("reserved", append="memmap=64M$0x70000000", files={"cells/qemu-root.cell": config})
+    total = machine.check("grep MemTotal /proc/meminfo")
+    assert takes_memory(machine, inside_linux=False) == place
+    assert machine.check("grep MemTotal /proc/meminfo") == total
