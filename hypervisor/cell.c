@@ -299,8 +299,10 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 			cell->info->memory += region.size;
 		if (region.flags & CL_MEM_COMM) {
 			cell->comm = page_alloc(1);
-			if (!cell->comm)
-				break;
+			if (!cell->comm) {
+				free_cell(cell);
+				goto no_memory;
+			}
 			region.phys = virt_to_phys(cell->comm);
 			region.flags = CL_MEM_READ | CL_MEM_WRITE;
 		}

@@ -48,7 +48,10 @@ int memcmp(const void *a, const void *b, size_t n);
 /* Copy a string into a buffer of size bytes, cut if needed, always NUL-terminated. */
 void copy_string(char *dest, const char *src, size_t size);
 
-/* %s %c %d %u %x with l modifier, field width and zero padding. Returns the length without NUL. */
+/*
+ * %s %c %d %u %x; numbers with l modifier, field width and zero padding. Returns the length of what
+ * is in buf, without NUL.
+ */
 int format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int vformat(char *buf, size_t size, const char *fmt, va_list args);
 

@@ -9,7 +9,7 @@
 /*
  * Append one record. cell: id of the cell that caused it, or CL_NO_CELL. Any CPU, any time; never
  * waits for a reader. Lines caused by a cell (not errors that stop it) are limited in number:
- * LOG_CELL_BURST per cell, then one in LOG_CELL_BURST with the count of those left out.
+ * LOG_CELL_BURST per cell, then one in LOG_CELL_BURST.
  */
 void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -68,7 +68,8 @@ static uint8_t two_byte_form(uint8_t opcode, struct insn *insn)
 	case 0xbf: /* MOVSX r, r/m16 */
 		insn->size = 2;
 		break;
-	case 0xc3: /* MOVNTI m, r */
+	case 0xc3: /* MOVNTI m, r: 4 or 8 bytes, also in 16-bit code */
+		insn->size = insn->size == 8 ? 8 : 4;
 		return MODRM | WRITE;
 	default:
 		return 0;

@@ -20,8 +20,11 @@ static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int sl
 
 	if (host == ~0UL)
 		return NULL;
+	/* Remembered fetches that point into the window that moves */
 	if (slot < GUEST_CODE)
-		forget_fetches(); /* they may point into the window that moves */
+		forget_fetches();
+	else
+		local->fetches[slot - GUEST_CODE].page = ~0UL;
 	local->guest_pages[slot].guest_page = guest_phys & PAGE_MASK;
 	local->guest_pages[slot].window = window(WINDOW_GUEST + slot, host & PAGE_MASK, 0);
 	return local->guest_pages[slot].window;

@@ -326,14 +326,14 @@ static inline void skip(unsigned int plain_length)
 
 static void exit_nmi(void)
 {
+	bool kick = __atomic_load_n(&local->cpu->kick_pending, __ATOMIC_SEQ_CST);
+
 	/* GIF = 0 holds the NMI back: let it in, exception_nmi() takes it. */
-	if (__atomic_load_n(&local->cpu->kick_pending, __ATOMIC_SEQ_CST)) {
-		asm volatile("stgi\n\tclgi" : : : "memory");
-		cpu_handle_events();
-		return;
-	}
 	asm volatile("stgi\n\tclgi" : : : "memory");
-	arch_inject_nmi(local->cpu);
+	if (!kick)
+		arch_inject_nmi(local->cpu);
+	/* In any case: a kick that was sent just now has become one with the guest's NMI. */
+	cpu_handle_events();
 }
 
 /*
