@@ -71,8 +71,10 @@ def log(machine):
     return [json.loads(line) for line in machine.check("hvctl log --json").splitlines()]
 
 
-def log_texts(machine, cell=None):
-    return [record["text"] for record in log(machine) if cell in (None, record.get("cell_name"))]
+def log_texts(machine, cell=None, after=-1):
+    """Texts of the log, of one cell or all, behind a record number."""
+    return [record["text"] for record in log(machine)
+            if cell in (None, record.get("cell_name")) and record.get("seq", -1) > after]
 
 
 def wait(machine, what, look, timeout=WAIT):

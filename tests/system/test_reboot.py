@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What else could pull the ground away while Cloister is enabled: reboot, power-off, suspend, rmmod."""
+
+import pytest
+
+import cloister
+
+
+def with_two_cells(boot, name, **options):
+    machine = boot(name, **options)
+    cloister.enable(machine)
+    cloister.start(machine, "smp", "smp")
+    cloister.start(machine, "timer", "timer")
+    cloister.wait_output(machine, "smp", "^smp: 2 of 2 CPUs run")
+    return machine
+
+
+@pytest.mark.parametrize("apic", ["xapic", "x2apic"])
+@pytest.mark.parametrize("command, kernel_says", [("reboot -f", "reboot: Restarting system"),
+                                                  ("poweroff -f", "reboot: Power down")])
+def test_reboot_while_enabled(boot, apic, command, kernel_says):
+    """busybox' -f leaves out init, not the kernel's notifiers. QEMU ends at a reset (-no-reboot)."""
+    machine = with_two_cells(boot, f"{command.split()[0]}-{apic}", apic=apic)
+    # The command ends with the machine: nobody waits for its answer.
+    machine.check(f"( sleep 1; {command} ) >/dev/null 2>&1 &")
+    machine.wait_console("cloister: disabling before reboot", 60)
+    machine.wait_console(kernel_says, 60)
+    assert machine.wait_exit(60) == 0
+    text = machine.console()
+    order = [text.index(part) for part in ("disabling before reboot", "cell 'smp' (1) destroyed", kernel_says)]
+    assert order == sorted(order)
+    assert "cell 'timer' (2) destroyed" in text
+    for trouble in ("BUG:", "Oops", "panic", "WARNING:", "did not come back", "cannot be destroyed"):
+        assert trouble not in text
+
+
+@pytest.fixture(scope="module")
+def machine(boot):
+    return boot("unload", apic="x2apic")
+
+
+def test_module_stays_while_enabled(enabled):
+    answer = enabled.run("rmmod cloister")
+    assert answer.status != 0 and "Resource temporarily unavailable" in answer.output
+    assert cloister.status(enabled)["enabled"]
+    cloister.start(enabled, "hello", "hello")
+    assert enabled.run("rmmod cloister").status != 0
+    cloister.wait_output(enabled, "hello", "^Hello, world!")
+
+
+def test_module_can_go_when_disabled(machine):
+    cloister.enable(machine)
+    cloister.disable(machine)
+    before = cloister.Snapshot(machine)
+    for _ in range(3):
+        machine.check("rmmod cloister && [ ! -e /dev/cloister ] && [ ! -e /sys/class/misc/cloister ]")
+        # Whoever reads the memory map reads the name of memory that came back.
+        assert "System RAM" in machine.check("cat /proc/iomem")
+        cloister.refused(machine, "hvctl status", "no /dev/cloister", status=3)
+        cloister.load_driver(machine)
+        cloister.enable(machine)
+        cloister.disable(machine)
+    before.assert_same(machine)
+    cloister.assert_healthy(machine)
+
+
+def test_suspend_is_refused(enabled):
+    states = enabled.check("cat /sys/power/state").split()
+    assert states, "this kernel cannot suspend at all"
+    answer = enabled.run(f"echo {states[0]} >/sys/power/state", 60)
+    assert answer.status != 0 and "busy" in answer.output
+    assert "cloister: suspend and hibernation are not possible while enabled: hvctl disable comes first" in enabled.check("dmesg")
+    assert cloister.status(enabled)["enabled"]

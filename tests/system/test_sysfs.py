@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""/sys/class/misc/cloister, and who may use /dev/cloister."""
+
+import pytest
+
+import cloister
+
+ROOT = "/sys/class/misc/cloister"
+REASONS = {"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic", "ioapic", "pci", "mmio",
+           "cr", "xsetbv", "init", "exception", "other"}
+
+
+@pytest.fixture(scope="module")
+def machine(boot):
+    return boot("tree", apic="xapic")
+
+
+def read(machine, *names):
+    return [machine.check(f"cat {ROOT}/{name}").rstrip("\n") for name in names]
+
+
+def test_device(machine):
+    cloister.load_driver(machine)
+    assert machine.check("stat -c '%a %u %F' /dev/cloister") == "600 0 character special file\n"
+    answer = machine.run("setuidgid 65534 cat /dev/cloister 2>&1 || chpst -u 65534 cat /dev/cloister 2>&1")
+    assert answer.status != 0 and "Permission denied" in answer.output
+
+
+def test_disabled(machine):
+    cloister.load_driver(machine)
+    assert read(machine, "enabled", "mem_used", "mem_total") == ["0", "0", "0"]
+    assert machine.run(f"ls {ROOT}/cells").status != 0
+
+
+def test_cells(enabled):
+    status = cloister.status(enabled)
+    assert read(enabled, "enabled", "mem_used", "mem_total") == ["1", str(status["mem_used"]), str(status["mem_total"])]
+    cloister.start(enabled, "smp", "smp", "rounds=1 count=1K")
+    enabled.check("hvctl cell create /cells/qemu-timer.cell")
+    assert enabled.check(f"ls {ROOT}/cells").split() == ["1", "2"]
+    assert read(enabled, "cells/1/name", "cells/1/state", "cells/1/cpus") == ["smp", "running", "1-2"]
+    assert read(enabled, "cells/2/name", "cells/2/state", "cells/2/cpus") == ["timer", "stopped", "3"]
+    assert set(enabled.check(f"ls {ROOT}/cells/1/statistics").split()) == REASONS
+    assert int(read(enabled, "mem_used")[0]) == cloister.status(enabled)["mem_used"] > status["mem_used"]
+
+    cloister.wait_output(enabled, "smp", "^smp: 2 CPUs counted to 2048")
+    enabled.check("hvctl cell shutdown smp --timeout 30000", 60)
+    assert read(enabled, "cells/1/state") == ["shut down"]
+    exits = cloister.exits(enabled, "smp")
+    for reason in sorted(REASONS):
+        assert read(enabled, f"cells/1/statistics/{reason}") == [str(sum(cpu[reason] for cpu in exits.values()))]
+    assert int(read(enabled, "cells/1/statistics/pio")[0]) > 100
+    assert set(read(enabled, *[f"cells/2/statistics/{reason}" for reason in REASONS])) == {"0"}
+
+    enabled.check("hvctl cell destroy smp")
+    assert enabled.check(f"ls {ROOT}/cells").split() == ["2"]
+    enabled.check("hvctl cell destroy timer")
+    assert enabled.run(f"ls {ROOT}/cells/* 2>/dev/null").output == ""
+
+
+def test_file_held_open_over_destroy(enabled):
+    """Somebody reads a cell's file when the cell goes: an error, and the file goes with the last reader."""
+    enabled.check("hvctl cell create /cells/qemu-timer.cell")
+    output = enabled.check(f"exec 3<{ROOT}/cells/1/state; hvctl cell destroy timer; cat <&3 2>&1; echo status $?; exec 3<&-")
+    assert "status 1" in output and "No such device" in output
+
+
+def test_nothing_can_be_written(enabled):
+    enabled.check("hvctl cell create /cells/qemu-timer.cell")
+    for name in ("enabled", "mem_used", "cells/1/state", "cells/1/statistics/pio"):
+        assert enabled.check(f"stat -c %a {ROOT}/{name}") == "444\n"
