@@ -69,10 +69,9 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-	asm volatile("wrmsr"
-		     :
-		     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-		     : "memory");
+	uint32_t low = value & 0xffffffff, high = value >> 32;
+
+	asm volatile("wrmsr" : : "c"(msr), "a"(low), "d"(high) : "memory");
 }
 
 static inline uint64_t rdtsc(void)

@@ -66,6 +66,12 @@ extern bool x2apic_mode;
 extern uint8_t phys_bits;
 extern bool have_cet;
 
+/* Called from entry.S */
+uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area);
+void boot_continue(void);
+void exception_fatal(const uint64_t *frame);
+void apic_drained(void);
+
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
 

@@ -9,7 +9,10 @@
 /* One guest per CPU: ASID 0 is the hypervisor's. */
 #define GUEST_ASID 1
 
+/* enter.S, and what it calls */
 extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
+bool svm_exit_fast(struct guest_regs *regs);
+void svm_exit(struct guest_regs *regs);
 
 static uint32_t features; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
