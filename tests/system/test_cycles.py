@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import blobs
 import cloister
 
 CYCLES = int(os.environ.get("CLOISTER_CYCLES", "200"))
@@ -91,7 +92,6 @@ def test_hypervisor_memory_is_the_same_after_many_cells(enabled):
 
 def test_all_cells_that_fit(boot):
     """As many cells as there are CPUs for them, and one more."""
-    import blobs
     files = {f"cells/c{cpu}.cell": blobs.cell(f"c{cpu}", cpus=[cpu]) for cpu in range(1, 8)}
     machine = boot("full", cpus=8, files=files)
     cloister.enable(machine)
