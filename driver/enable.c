@@ -17,7 +17,7 @@ bool cl_enabled;
 struct cl_info *cl_info;
 struct cl_config *cl_root_config;
 
-static void *hv; /* the hypervisor's memory */
+static void *hv;	      /* the hypervisor's memory */
 static struct cl_image image; /* a copy: the original is out of Linux' sight while enabled */
 
 /* The info region as it was when the hypervisor ended, for hvctl log. */
@@ -150,7 +150,8 @@ static int check_cpus(char *message)
 {
 	unsigned int cpu;
 
-	for_each_present_cpu(cpu) {
+	for_each_present_cpu(cpu)
+	{
 		if (!cpu_online(cpu)) {
 			cl_say(message,
 			       "CPU %u is offline: bring it online first (echo 1 > /sys/devices/system/cpu/cpu%u/online)",
@@ -158,8 +159,9 @@ static int check_cpus(char *message)
 			return -EBUSY;
 		}
 		if (cpu >= num_present_cpus()) {
-			cl_say(message, "CPU numbers have gaps (CPU %u of %u), which is not supported",
-			       cpu, num_present_cpus());
+			cl_say(message,
+			       "CPU numbers have gaps (CPU %u of %u), which is not supported", cpu,
+			       num_present_cpus());
 			return -EINVAL;
 		}
 	}
@@ -238,7 +240,8 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 		return err;
 	err = request_firmware(&firmware, name, cl_device);
 	if (err) {
-		cl_say(message, "firmware file /lib/firmware/%s is missing (error %d): make install puts it there",
+		cl_say(message,
+		       "firmware file /lib/firmware/%s is missing (error %d): make install puts it there",
 		       name, err);
 		return err;
 	}

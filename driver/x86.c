@@ -113,7 +113,8 @@ int cl_arch_check(char *message)
 	}
 	if (!kern_path("/sys/module/kvm_amd", 0, &path)) {
 		path_put(&path);
-		cl_say(message, "the module kvm_amd is loaded and may use SVM at any time: rmmod kvm_amd");
+		cl_say(message,
+		       "the module kvm_amd is loaded and may use SVM at any time: rmmod kvm_amd");
 		return -EBUSY;
 	}
 	return 0;

@@ -291,8 +291,8 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	if (config->flags & CL_CELL_VUART) {
 		memset(info.consoles[id], 0, CL_CONSOLE_SIZE);
 		uart_init(&cell->uart, info.consoles[id], &cell->info->console_written);
-		cell->info->console_offset = offsetof(struct info_region, consoles) +
-					     id * CL_CONSOLE_SIZE;
+		cell->info->console_offset =
+			offsetof(struct info_region, consoles) + id * CL_CONSOLE_SIZE;
 	}
 	for_each_region(config, i, region) {
 		if (is_ram(&region))
@@ -529,7 +529,8 @@ static int64_t destroy_locked(struct cell *cell)
 	if (cell->loadable) {
 		struct cl_memory region;
 
-		/* Root must not see the memory while it is being zeroed, and cannot keep what it put there. */
+		/* Root must not see the memory while it is being zeroed, and cannot keep what it
+		 * put there. */
 		for_each_region(cell->config, i, region)
 			if (region.flags & CL_MEM_LOADABLE)
 				(void)take_from_root(&region);

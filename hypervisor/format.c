@@ -65,8 +65,8 @@ int vformat(char *buf, size_t size, const char *fmt, va_list args)
 			break;
 		case 'd':
 			value = is_long ? va_arg(args, uint64_t) : (uint64_t)va_arg(args, int);
-			put_number(&out, (int64_t)value < 0,
-				   (int64_t)value < 0 ? -value : value, 10, width, pad);
+			put_number(&out, (int64_t)value < 0, (int64_t)value < 0 ? -value : value,
+				   10, width, pad);
 			break;
 		case 'u':
 		case 'x':

@@ -13,15 +13,15 @@
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define BIT(n)		  (1UL << (n))
-#define ARRAY_SIZE(a)	  (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	  (((x) + (a)-1) & ~((uint64_t)(a)-1))
-#define MIN(a, b)	  ((a) < (b) ? (a) : (b))
-#define likely(x)	  __builtin_expect(!!(x), 1)
-#define unlikely(x)	  __builtin_expect(!!(x), 0)
-#define READ_ONCE(x)	  (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)  (*(volatile __typeof__(x) *)&(x) = (v))
-#define __aligned_page	  __attribute__((aligned(4096)))
+#define BIT(n)		 (1UL << (n))
+#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	 (((x) + (a)-1) & ~((uint64_t)(a)-1))
+#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
+#define likely(x)	 __builtin_expect(!!(x), 1)
+#define unlikely(x)	 __builtin_expect(!!(x), 0)
+#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#define __aligned_page	 __attribute__((aligned(4096)))
 
 /* Negated in return values; the numbers are Linux'. */
 enum {

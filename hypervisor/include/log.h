@@ -19,10 +19,10 @@ void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
 
 /* What the code relies on, and nobody outside can break. */
 #ifdef CONFIG_DEBUG_CHECKS
-#define check_invariant(condition)                                                              \
-	do {                                                                                    \
-		if (unlikely(!(condition)))                                                     \
-			log_error("%s:%d: not true: %s", __FILE__, __LINE__, #condition);       \
+#define check_invariant(condition)                                                        \
+	do {                                                                              \
+		if (unlikely(!(condition)))                                               \
+			log_error("%s:%d: not true: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 #else
 #define check_invariant(condition) ((void)sizeof(condition))

@@ -11,10 +11,11 @@
  *   {"at": "mark", "cpu": 2, "instructions": [0, 12, 345, 0], "entries": [0, 1, 4, 0],
  *    "total": [900, 80, 1345, 7], "longest": [0, 12, 300, 0]}
  *
- * "total" counts all instructions, inside and outside of the range; "longest" is the longest stay in
- * the range since the last line. The others count from QEMU's start. Numbers of CPUs that run at the
- * same time may be a little old. An entry is an instruction in the range whose predecessor on that CPU was outside: a VMRUN
- * that exits before the first guest instruction is not one, and a long stay is one.
+ * "total" counts all instructions, inside and outside of the range; "longest" is the longest stay
+ * in the range since the last line. The others count from QEMU's start. Numbers of CPUs that run at
+ * the same time may be a little old. An entry is an instruction in the range whose predecessor on
+ * that CPU was outside: a VMRUN that exits before the first guest instruction is not one, and a
+ * long stay is one.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -88,12 +89,12 @@ static uint64_t text_start, text_end;
 static FILE *out;
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
 
-#define PRINT(name, value)                                                             \
-	do {                                                                           \
-		fprintf(out, ", \"" name "\": [");                                     \
-		for (int i = 0; i < cpu_count; i++)                                    \
-			fprintf(out, "%s%" PRIu64, i ? ", " : "", (value));            \
-		fputc(']', out);                                                       \
+#define PRINT(name, value)                                                  \
+	do {                                                                \
+		fprintf(out, ", \"" name "\": [");                          \
+		for (int i = 0; i < cpu_count; i++)                         \
+			fprintf(out, "%s%" PRIu64, i ? ", " : "", (value)); \
+		fputc(']', out);                                            \
 	} while (0)
 
 static void print_counters(const char *at, int cpu)

@@ -141,22 +141,32 @@ class Snapshot:
     """How Linux sees the machine."""
 
     def __init__(self, machine):
-        text = machine.check("nproc; cat /sys/devices/system/cpu/online; grep MemTotal /proc/meminfo; cat /proc/iomem")
-        self.cpus, self.online, total, self.iomem = text.split("\n", 3)
+        text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; cat /proc/iomem")
+        self.online, self.cpus, total, iomem = text.split("\n", 3)
         self.features = sorted(machine.check("grep ^flags /proc/cpuinfo").splitlines())
         self.mem_total = int(total.split()[1])
-        self.ram = system_ram(self.iomem)
-        self.others = other_resources(self.iomem)
+        self.ram = system_ram(iomem)
+        self.others = other_resources(iomem)
+
+    def differences(self, now):
+        """What a later snapshot lacks, in words. Total memory may have grown once, by the page array of
+        the block that was away: at boot it is outside of what MemTotal counts, afterwards part of it."""
+        found = []
+        if now.online != self.online:
+            found.append(f"CPUs {now.online} are online, before {self.online}")
+        if not 0 <= now.mem_total - self.mem_total <= 2048:
+            found.append(f"MemTotal is {now.mem_total} KiB, before {self.mem_total} KiB")
+        if now.ram != self.ram:
+            found.append(f"System RAM is {now.ram}, before {self.ram}")
+        if now.others != self.others:
+            found.append(f"/proc/iomem is {now.others}, before {self.others}")
+        if now.features != self.features:
+            found.append("the CPUs' flags in /proc/cpuinfo are not the same as before")
+        return found
 
     def assert_same(self, machine):
-        """Nothing is missing. Total memory may have grown once, by the page array of the block that was
-        away: at boot it is outside of what MemTotal counts, afterwards it is part of it."""
         now = Snapshot(machine)
-        assert (now.cpus, now.online) == (self.cpus, self.online)
-        assert now.features == self.features, "CPUs lost or got features"
-        assert now.ram == self.ram
-        assert now.others == self.others
-        assert 0 <= now.mem_total - self.mem_total <= 2048
+        assert self.differences(now) == []
         return now
 
 

@@ -210,12 +210,19 @@ class Machine:
             how = "serial line closed"
         return MachineDied(self._report(f"QEMU ended ({how}) during: {doing}"))
 
-    def _read_until(self, pattern, deadline, doing):
+    def _read_until(self, pattern, deadline, doing, show=None):
         """Reads the command line until pattern (bytes) matches; returns the match and drops
-        everything up to its end."""
+        everything up to its end. show(text) gets what comes, up to a ^A."""
         expression = re.compile(pattern, re.DOTALL)
+        shown = 0
         while True:
             match = expression.search(self._buffer)
+            if show:
+                end = self._buffer.find(b"\x01")
+                end = len(self._buffer) if end < 0 else end
+                if end > shown:
+                    show(self._buffer[shown:end].decode("utf-8", "replace"))
+                    shown = end
             if match:
                 self._buffer = self._buffer[match.end():]
                 return match
@@ -233,11 +240,11 @@ class Machine:
                 raise self._died(doing)
             self._buffer += data
 
-    def run(self, command, timeout=30):
+    def run(self, command, timeout=30, show=None):
         """Runs a shell script in the guest and returns Result(status, output), stderr included.
 
         A program left in the background must not write to the script's output. After a timeout the
-        machine takes no further commands.
+        machine takes no further commands. show(text) gets the output as it comes.
         """
         if self._stuck:
             raise MachineError(f"not run: {command}\nbecause of the earlier timeout during: {self._stuck}")
@@ -256,7 +263,7 @@ class Machine:
         except ConnectionError:
             raise self._died(command) from None
         self._read_until(b"\x01<b %d>" % self._last_id, deadline, command)
-        match = self._read_until(b"^(.*?)\x01<e %d ([0-9]+)>" % self._last_id, deadline, command)
+        match = self._read_until(b"^(.*?)\x01<e %d ([0-9]+)>" % self._last_id, deadline, command, show)
         result = Result(int(match[2]), match[1].decode("utf-8", "replace"))
         self._commands.write(f"{result.output}# status {result.status}, {time.monotonic() - started:.2f} s\n\n")
         self._commands.flush()
@@ -268,6 +275,39 @@ class Machine:
         if status != 0:
             raise CommandFailed(self._report(f"status {status} of: {command}\n{output}\n"))
         return output
+
+    def interact(self, source, sink):
+        """Runs an interactive shell in the guest until it ends; returns its exit status. Copies bytes
+        from the file descriptor source, a terminal in raw mode or a pipe, to it, and its output to sink.
+        The machine takes no commands afterwards."""
+        self._last_id += 1
+        # A line with all that people expect of a terminal. At the end of a pipe, Ctrl-D ends the shell.
+        script = "stty sane -F /dev/ttyS1; printf '\\001<shell>'; sh -l -i </dev/ttyS1"
+        self._serial.sendall(f"{self._last_id} 1\n{script}\n".encode())
+        self._read_until(b"\x01<shell>", time.monotonic() + 30, "start of a shell")
+        self._stuck = "interactive shell"
+        end = re.compile(b"\x01<e %d ([0-9]+)>" % self._last_id)
+        sources = [self._serial, source]
+        while True:
+            match = end.search(self._buffer)
+            hidden = self._buffer.find(b"\x01")
+            ready = len(self._buffer) if hidden < 0 else hidden
+            os.write(sink, self._buffer[:ready])
+            if match:
+                self._buffer = self._buffer[match.end():]
+                return int(match[1])
+            self._buffer = self._buffer[ready:]
+            readable = select.select(sources, [], [])[0]
+            if source in readable:
+                typed = os.read(source, 1024)
+                if not typed:
+                    sources.remove(source)
+                self._serial.sendall(typed or b"\x04")
+            if self._serial in readable:
+                data = self._serial.recv(65536)
+                if not data:
+                    raise self._died("interactive shell")
+                self._buffer += data
 
     def push(self, path, content, timeout=30):
         """Writes bytes or a pathlib.Path's content to a file in the guest; slow, for small files."""

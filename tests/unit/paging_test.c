@@ -3,6 +3,7 @@
  * Page tables and the pages that they are made of: random changes compared with a flat array.
  * SEED=NUMBER in the environment varies them.
  */
+#include <log.h>
 #include <page.h>
 #include <paging.h>
 #include <setjmp.h>
@@ -18,6 +19,14 @@
 #define POOL_PAGES 4096UL /* as many as page.c can keep track of */
 
 char hv_base[IMAGE_SIZE + POOL_PAGES * PAGE_SIZE] __aligned_page;
+
+/* The only lines that this code logs say that an invariant does not hold. */
+void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
+{
+	(void)severity;
+	(void)cell;
+	fail_msg("%s", fmt);
+}
 
 static int fresh(void **state)
 {

@@ -107,8 +107,9 @@ void apic_cpu_init(struct cpu *cpu)
 {
 	if (x2apic_mode)
 		return;
-	((uint64_t *)LOCAL_TABLE)[LOCAL_PAGE_APIC] = (local->apic_base & PTE_ADDRESS & 0xffffff000) |
-						     PTE_P | PTE_RW | PTE_PCD | PTE_PWT | PTE_NX;
+	((uint64_t *)LOCAL_TABLE)[LOCAL_PAGE_APIC] =
+		(local->apic_base & PTE_ADDRESS & 0xffffff000) | PTE_P | PTE_RW | PTE_PCD |
+		PTE_PWT | PTE_NX;
 	cpu->arch.ldr = reg_read(REG_LDR);
 	cpu->arch.dfr = reg_read(REG_DFR);
 }
@@ -141,7 +142,8 @@ void apic_reset(struct cpu *cpu)
 	reg_write(REG_TPR, 0);
 	/* A disabled APIC would keep what is pending for the next owner. */
 	reg_write(REG_SVR, 0x1ff);
-	/* What is in service ends (at most one per priority class and vector), what is pending is taken. */
+	/* What is in service ends (at most one per priority class and vector), what is pending is
+	 * taken. */
 	for (unsigned int i = 0; i < 256; i++) {
 		uint32_t in_service = 0;
 

@@ -33,8 +33,8 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 			*c |= LEAF7_C_OSPKE;
 	} else if (root) {
 		/*
-		 * Root cannot use SVM either, but it looks at a CPU that comes back from a cell, and would
-		 * then take the whole machine for one without SVM, also after disable.
+		 * Root cannot use SVM either, but it looks at a CPU that comes back from a cell,
+		 * and would then take the whole machine for one without SVM, also after disable.
 		 */
 		return;
 	} else if (leaf == 0x80000001) {

@@ -18,19 +18,19 @@ static const uint8_t forms[256] = {
 	[0x3e] = PREFIX,
 	[0x64] = PREFIX,
 	[0x65] = PREFIX,
-	[0x66] = PREFIX, /* operand size */
-	[0x67] = PREFIX, /* address size */
-	[0x63] = MODRM | FROM_32,	    /* MOVSXD r, r/m32 */
-	[0x88] = MODRM | WRITE | BYTE,	    /* MOV r/m8, r8 */
-	[0x89] = MODRM | WRITE,		    /* MOV r/m, r */
-	[0x8a] = MODRM | BYTE,		    /* MOV r8, r/m8 */
-	[0x8b] = MODRM,			    /* MOV r, r/m */
-	[0xa0] = OFFSET | BYTE,		    /* MOV AL, moffs8 */
-	[0xa1] = OFFSET,		    /* MOV rAX, moffs */
-	[0xa2] = OFFSET | WRITE | BYTE,	    /* MOV moffs8, AL */
-	[0xa3] = OFFSET | WRITE,	    /* MOV moffs, rAX */
+	[0x66] = PREFIX,			   /* operand size */
+	[0x67] = PREFIX,			   /* address size */
+	[0x63] = MODRM | FROM_32,		   /* MOVSXD r, r/m32 */
+	[0x88] = MODRM | WRITE | BYTE,		   /* MOV r/m8, r8 */
+	[0x89] = MODRM | WRITE,			   /* MOV r/m, r */
+	[0x8a] = MODRM | BYTE,			   /* MOV r8, r/m8 */
+	[0x8b] = MODRM,				   /* MOV r, r/m */
+	[0xa0] = OFFSET | BYTE,			   /* MOV AL, moffs8 */
+	[0xa1] = OFFSET,			   /* MOV rAX, moffs */
+	[0xa2] = OFFSET | WRITE | BYTE,		   /* MOV moffs8, AL */
+	[0xa3] = OFFSET | WRITE,		   /* MOV moffs, rAX */
 	[0xc6] = MODRM | WRITE | BYTE | IMMEDIATE, /* MOV r/m8, imm8 */
-	[0xc7] = MODRM | WRITE | IMMEDIATE, /* MOV r/m, imm */
+	[0xc7] = MODRM | WRITE | IMMEDIATE,	   /* MOV r/m, imm */
 };
 
 /* Prefixes that an instruction can usefully have: one of each of the three groups above. */
@@ -133,8 +133,8 @@ bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, st
 			insn->high_byte = true;
 			insn->reg -= 4;
 		}
-		position += address_bits == 16 ? address_length_16(modrm) :
-						 address_length(modrm, bytes[position]);
+		position += address_bits == 16 ? address_length_16(modrm)
+					       : address_length(modrm, bytes[position]);
 	} else {
 		position += address_bits / 8;
 	}

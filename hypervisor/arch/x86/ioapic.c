@@ -5,12 +5,12 @@
  */
 #include <x86.h>
 
-#define INDEX	 0x00
-#define DATA	 0x10
-#define REG_EOI	 0x40
+#define INDEX		0x00
+#define DATA		0x10
+#define REG_EOI		0x40
 #define REG_REDIRECTION 0x10 /* two 32-bit registers per pin */
-#define MAX_PINS	 120
-#define ENTRY_MASKED	 BIT(16)
+#define MAX_PINS	120
+#define ENTRY_MASKED	BIT(16)
 
 static struct lock hardware_lock;
 
@@ -104,8 +104,7 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *va
 			*value = cell->arch.ioapic_select;
 		break;
 	case DATA:
-		if (index >= REG_REDIRECTION &&
-		    !owns_pin(chip, (index - REG_REDIRECTION) / 2)) {
+		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2)) {
 			if (write)
 				cell_denied("IOAPIC pin", (index - REG_REDIRECTION) / 2, *value);
 			*value = ENTRY_MASKED;

@@ -53,7 +53,8 @@ static uint64_t walk_32bit(uint64_t linear)
 	uint64_t entry = guest_cr3();
 
 	for (unsigned int level = 2; level; level--) {
-		const volatile uint32_t *table = (const volatile void *)guest_page(entry & 0xfffff000UL, level);
+		const volatile uint32_t *table =
+			(const volatile void *)guest_page(entry & 0xfffff000UL, level);
 
 		if (!table)
 			return ~0UL;
@@ -133,7 +134,8 @@ static uint64_t linear_to_phys(uint64_t linear)
 	}
 }
 
-/* The page of an earlier fetch, if this one is from there too and no table entry has changed since. */
+/* The page of an earlier fetch, if this one is from there too and no table entry has changed since.
+ */
 static inline const volatile char *same_page(uint64_t linear)
 {
 	__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear)];

@@ -33,10 +33,10 @@ struct linux_state {
 
 /* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
 struct local_data {
-	struct cpu *cpu; /* offset 0: the NMI handler in entry.S reads it */
+	struct cpu *cpu;    /* offset 0: the NMI handler in entry.S reads it */
 	uint64_t vmcb_phys; /* offset 8: entry.S */
 	uint64_t hsave_phys;
-	uint64_t *top_table;	/* in the local mapping, to map the trampoline for the way out */
+	uint64_t *top_table; /* in the local mapping, to map the trampoline for the way out */
 	struct linux_state linux_state;
 	uint64_t *exits;     /* counters in the info region */
 	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */
@@ -57,7 +57,7 @@ struct local_data {
 	struct {
 		uint32_t dest, generation;
 		uint32_t target; /* its APIC id */
-	} last_logical; /* the last logical destination in xAPIC mode, see apic.c */
+	} last_logical;		 /* the last logical destination in xAPIC mode, see apic.c */
 };
 
 #define local ((struct local_data *)local_base())
@@ -65,6 +65,12 @@ struct local_data {
 extern bool x2apic_mode;
 extern uint8_t phys_bits;
 extern bool have_cet;
+
+/* Called from entry.S */
+uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area);
+void boot_continue(void);
+void exception_fatal(const uint64_t *frame);
+void apic_drained(void);
 
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
@@ -92,7 +98,7 @@ void apic_init(void);
 void apic_cpu_init(struct cpu *cpu);
 void apic_reset(struct cpu *cpu); /* nothing pending, timer off, as after a reset */
 void apic_send_nmi(const struct cpu *cpu);
-void apic_icr_write(uint64_t icr); /* by the guest, in the x2APIC layout */
+void apic_icr_write(uint64_t icr);		   /* by the guest, in the x2APIC layout */
 bool apic_msr_write(uint32_t msr, uint64_t value); /* moderated x2APIC registers; false: #GP */
 void apic_mmio_write(unsigned int offset, uint32_t value);
 uint32_t apic_mmio_read(unsigned int offset);

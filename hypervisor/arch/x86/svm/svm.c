@@ -9,7 +9,10 @@
 /* One guest per CPU: ASID 0 is the hypervisor's. */
 #define GUEST_ASID 1
 
+/* enter.S, and what it calls */
 extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
+bool svm_exit_fast(struct guest_regs *regs);
+void svm_exit(struct guest_regs *regs);
 
 static uint32_t features; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
@@ -26,7 +29,7 @@ static uint32_t features; /* CPUID 0x8000000a EDX */
 #define SEG_CODE32 0x0c9b
 #define SEG_DATA32 0x0c93
 #define SEG_LDT	   0x0082
-#define SEG_TSS    0x008b
+#define SEG_TSS	   0x008b
 
 static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
 		  const char *rule)
@@ -75,8 +78,9 @@ static void init_control(void)
 {
 	memset(vmcb, 0, PAGE_SIZE);
 	/*
-	 * #DB and #AC can recur without end while they are delivered, with NMIs locked out: they are
-	 * intercepted and injected so that a CPU can always be taken back. #MC: see machine_check().
+	 * #DB and #AC can recur without end while they are delivered, with NMIs locked out: they
+	 * are intercepted and injected so that a CPU can always be taken back. #MC: see
+	 * machine_check().
 	 */
 	vmcb->intercept_exceptions = BIT(1) | BIT(17) | BIT(18);
 	vmcb->intercept1 = INTERCEPT1_NMI | INTERCEPT1_INIT | INTERCEPT1_CPUID | INTERCEPT1_INVD |
@@ -433,7 +437,8 @@ static inline void begin_exit(void)
 	vmcb->event_inj = 0;
 }
 
-/* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for another. */
+/* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for
+ * another. */
 
 static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
