@@ -29,7 +29,7 @@
 #define REG_COUNT   0x380
 #define REG_VERSION 0x030
 #define REG_EXT_LVT 0x500 /* AMD's extended local vectors, APM 16.7 */
-#define REG_EXT_LVT_END 0x540
+#define REG_EXT_END 0x540
 
 #define ICR_MODE(icr)	   ((icr) >> 8 & 7)
 #define ICR_LOGICAL	   BIT(11)
@@ -325,12 +325,12 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 		break;
 	default:
 		/*
-		 * The rest concerns this CPU alone, but for its id: with that of a foreign CPU it would
-		 * take interrupts and kicks that are not for it. Registers are 16 bytes apart.
+		 * The rest concerns this CPU alone, but for its id: with that of a foreign CPU it
+		 * would take interrupts and kicks that are not for it. Registers are 16 bytes apart.
 		 */
 		if (offset & 0xf || offset == REG_ID)
 			cell_denied("write to APIC register", offset, value);
-		else if (offset >= REG_EXT_LVT && offset < REG_EXT_LVT_END)
+		else if (offset >= REG_EXT_LVT && offset < REG_EXT_END)
 			reg_write(offset, moderate_lvt(value));
 		else
 			reg_write(offset, value);
