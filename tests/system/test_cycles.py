@@ -42,16 +42,6 @@ def cycles(machine, count):
     machine.check(LOOP.format(root=cloister.ROOT, count=count), 60 + 10 * count)
 
 
-def free_memory(machine):
-    """KiB. Free pages that a CPU keeps for itself do not count in MemFree, and can be many MiB after a
-    large range was freed: a CPU that goes offline gives them up. What is left moves by one or two MiB."""
-    machine.check("sync; echo 3 >/proc/sys/vm/drop_caches")
-    for cpu in (1, 2, 3):
-        machine.check(f"cd /sys/devices/system/cpu/cpu{cpu} && echo 0 >online && echo 1 >online")
-    machine.check("echo 1 >/proc/sys/vm/compact_memory; sleep 1")
-    return int(machine.check("awk '/MemFree/ { print $2 }' /proc/meminfo"))
-
-
 def mappings(machine):
     """What the driver has in Linux' vmalloc area, addresses left out."""
     return sorted(line.split()[1:] for line in machine.check("grep cloister /proc/vmallocinfo").splitlines())
@@ -63,13 +53,13 @@ def test_cycles(machine):
     before = cloister.Snapshot(machine)
     files = machine.check("ls /sys/class/misc/cloister/")
     mapped = mappings(machine)
-    free = free_memory(machine)
+    free = cloister.free_memory(machine)
     for _ in range(4):
         cycles(machine, max(1, CYCLES // 4))
     after = before.assert_same(machine)
     assert after.mem_total == before.mem_total
     assert mappings(machine) == mapped
-    lost = free - free_memory(machine)
+    lost = free - cloister.free_memory(machine)
     assert lost < 4096, f"{lost} KiB less are free after {CYCLES} cycles"
     assert machine.check("ls /sys/class/misc/cloister/") == files
     cloister.assert_healthy(machine)

@@ -103,7 +103,9 @@ def test_fault(heart, fault):
         cloister.wait_output(machine, "fault", "^fault: survived\r$")
     for text in said:
         cloister.wait_output(machine, "fault", re.escape(text))
-    if end != FAILED:
+    if end == SURVIVED:
+        cloister.wait_state(machine, "fault", "shut down")
+    elif end != FAILED:
         assert cloister.state(machine, "fault") == "running"
     texts = cloister.log_texts(machine, "fault", after=seen)
     for text in logged:
