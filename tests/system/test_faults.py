@@ -36,6 +36,7 @@ FAULTS = {
                   ["rdmsr 0xc0010114: 0x18\r", "wrmsr 0xc0010114: exception 13\r"]),
     "msr-apic-base": ("what=msr msr=0x1b value=0xfed00900", SURVIVED, ["refused write to MSR 0x1b"], ["wrmsr 0x1b: exception 13\r"]),
     "msr-svme": ("what=msr msr=0xc0000080 value=0x1d01", SURVIVED, [], ["wrmsr 0xc0000080: exception 13\r"]),
+    "icr-reserved-bits": ("what=msr msr=0x830 value=0x2000", SURVIVED, [], ["wrmsr 0x830: exception 13\r"]),
     "msr-unknown": ("what=msr msr=0x12345678", SURVIVED, ["refused read of MSR 0x12345678"], ["rdmsr 0x12345678: exception 13\r"]),
     "memory-behind": ("what=mem address=0x201000", FAILED, ["stopped: read of address 0x201000 that is not the cell's"], []),
     "memory-of-hypervisor": ("what=mem address={hv:#x}", FAILED, ["stopped: read of address {hv:#x} that is not the cell's"], []),

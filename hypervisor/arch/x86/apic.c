@@ -31,6 +31,9 @@
 #define REG_EXT_LVT 0x500 /* AMD's extended local vectors, APM 16.7 */
 #define REG_EXT_END 0x540
 
+/* All bits of a command; the others are reserved, and in x2APIC mode raise #GP where they are
+ * written. */
+#define ICR_COMMAND	   0x000ccfffU
 #define ICR_MODE(icr)	   ((icr) >> 8 & 7)
 #define ICR_LOGICAL	   BIT(11)
 #define ICR_PENDING	   BIT(12)
@@ -303,7 +306,7 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 	}
 	switch (offset) {
 	case REG_ICR:
-		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | value);
+		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | (value & ICR_COMMAND));
 		break;
 	case REG_CMCI:
 	case REG_THERMAL:
@@ -346,6 +349,8 @@ bool apic_msr_write(uint32_t msr, uint64_t value)
 {
 	switch ((msr - MSR_X2APIC) * 16) {
 	case REG_ICR:
+		if ((uint32_t)value & ~ICR_COMMAND)
+			return false;
 		apic_icr_write(value);
 		return true;
 	case REG_CMCI:
@@ -354,10 +359,7 @@ bool apic_msr_write(uint32_t msr, uint64_t value)
 	case REG_LINT0:
 	case REG_LINT1:
 	case REG_ERROR:
-		if (value >> 32)
-			return false;
-		wrmsr(msr, moderate_lvt((uint32_t)value));
-		return true;
+		return !(value >> 32) && x86_wrmsr_safe(msr, moderate_lvt((uint32_t)value));
 	default:
 		return false;
 	}

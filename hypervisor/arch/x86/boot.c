@@ -9,7 +9,7 @@ extern char image_entry[], hv_core_end[], hv_text_end[], hv_rodata_end[];
 /* The linker script's numbers, as addresses of absolute symbols. */
 extern char image_file_size[], image_core_size[], image_entry_offset[], image_system_offset[],
 	image_info_offset[];
-extern char exception_nmi[], exception_drain[];
+extern char exception_nmi[], exception_gp[], exception_drain[];
 extern const uint64_t exception_stubs[32];
 extern void x86_load_segments(void);
 extern void x86_exit(uint64_t address, const uint64_t *values) __attribute__((noreturn));
@@ -119,6 +119,7 @@ static void build_shared_tables(void)
 	for (unsigned int i = 0; i < 32; i++)
 		set_gate(i, exception_stubs[i]);
 	set_gate(2, (uint64_t)exception_nmi);
+	set_gate(13, (uint64_t)exception_gp);
 	for (unsigned int i = 32; i < 256; i++)
 		set_gate(i, (uint64_t)exception_drain);
 }

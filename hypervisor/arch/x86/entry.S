@@ -85,6 +85,39 @@ exception_nmi:
 	pop	%rax
 	iretq
 
+/*
+ * bool x86_wrmsr_safe(uint32_t msr, uint64_t value): for values that come from a guest. False if the
+ * CPU refuses the value (#GP).
+ */
+	.globl	x86_wrmsr_safe
+x86_wrmsr_safe:
+	mov	%edi, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+wrmsr_may_fault:
+	wrmsr
+	mov	$1, %eax
+	ret
+wrmsr_faulted:
+	xor	%eax, %eax
+	ret
+
+/* #GP: at that one instruction an answer, anywhere else a defect. */
+	.globl	exception_gp
+exception_gp:
+	push	%rax
+	lea	wrmsr_may_fault(%rip), %rax
+	cmp	%rax, 16(%rsp)			/* above rax and the error code */
+	jne	1f
+	lea	wrmsr_faulted(%rip), %rax
+	mov	%rax, 16(%rsp)
+	pop	%rax
+	add	$8, %rsp
+	iretq
+1:	pop	%rax
+	jmp	exception_13
+
 /* A stray interrupt while apic_reset() drains what is pending: acknowledge it by EOI in C. */
 	.globl	exception_drain
 exception_drain:

@@ -68,6 +68,9 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 			continue;
 		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
 			return false;
+		/* The window is one page. */
+		if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
+			return false;
 		address += region.phys - region.virt;
 		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
 		registers += address & ~PAGE_MASK;

@@ -40,14 +40,17 @@ static bool lists(const struct cell *cell, uint32_t bdf)
 	return false;
 }
 
+/*
+ * Functions that root does not have at the moment, a bit each: root's CPUs look here while others
+ * create and destroy cells.
+ */
+static uint8_t taken[65536 / 8];
+
 static bool owns(const struct cell *cell, uint32_t bdf)
 {
 	if (cell != &root_cell)
 		return lists(cell, bdf);
-	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
-		if (cells[i] && lists(cells[i], bdf))
-			return false;
-	return true;
+	return bdf < 65536 && !(taken[bdf / 8] & 1 << bdf % 8);
 }
 
 static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
@@ -143,13 +146,21 @@ int pci_move(const struct cell *cell, bool to_cell)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
 
-	for (uint32_t i = 0; section && ecam_start && i < section->count; i++) {
+	for (uint32_t i = 0; section && i < section->count; i++) {
 		struct cl_pci_device device;
 		uint64_t page;
+		uint32_t bdf;
 		int err;
 
 		cl_get_entry(section, i, &device, sizeof(device));
-		page = ecam_start + ((uint64_t)(device.bus << 8 | device.devfn) << 12);
+		bdf = (uint32_t)device.bus << 8 | device.devfn;
+		if (to_cell)
+			taken[bdf / 8] |= (uint8_t)(1 << bdf % 8);
+		else
+			taken[bdf / 8] &= (uint8_t) ~(1 << bdf % 8);
+		page = ecam_start + ((uint64_t)bdf << 12);
+		if (page >= ecam_end)
+			continue;
 		if (to_cell) {
 			err = arch_unmap(&root_cell, page, PAGE_SIZE);
 		} else {

@@ -72,6 +72,9 @@ void boot_continue(void);
 void exception_fatal(const uint64_t *frame);
 void apic_drained(void);
 
+/* entry.S: write a guest's value; false: the CPU raised #GP */
+bool x86_wrmsr_safe(uint32_t msr, uint64_t value);
+
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
 
