@@ -22,15 +22,22 @@ long cl_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1, u
 	return result;
 }
 
+void cl_cells_update(void)
+{
+	struct cl_driver_cell *cell;
+
+	list_for_each_entry(cell, &cl_cells, node)(void)
+		cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
+}
+
 static struct cl_driver_cell *find_cell(u32 id, char *message)
 {
 	struct cl_driver_cell *cell;
 
-	list_for_each_entry(cell, &cl_cells, node)
-		if (cell->id == id)
-			return cell;
-	cl_say(message, cl_enabled ? "there is no cell with id %u: see hvctl cell list" :
-				     "Cloister is not enabled (cell %u): hvctl enable comes first",
+	list_for_each_entry(cell, &cl_cells, node) if (cell->id == id) return cell;
+	cl_say(message,
+	       cl_enabled ? "there is no cell with id %u: see hvctl cell list"
+			  : "Cloister is not enabled (cell %u): hvctl enable comes first",
 	       id);
 	return NULL;
 }
@@ -93,14 +100,14 @@ static int check_cell(const struct cl_config *config, size_t size, char *message
 
 	err = cl_check_config(config, size, &limits, &finding);
 	if (!err && config->flags & CL_CELL_ROOT) {
-		cl_say(message, "'%s' is a root cell's config: hvctl enable takes it", config->name);
+		cl_say(message, "'%s' is a root cell's config: hvctl enable takes it",
+		       config->name);
 		return -EINVAL;
 	}
 	if (!err)
 		err = cl_check_against_root(config, cl_root_config, &finding);
-	list_for_each_entry(other, &cl_cells, node)
-		if (!err)
-			err = cl_check_pair(config, other->config, &finding);
+	list_for_each_entry(other, &cl_cells, node) if (!err)
+		err = cl_check_pair(config, other->config, &finding);
 	if (err)
 		cl_finding_format(message, CL_MESSAGE_LEN, &finding);
 	return err;
@@ -238,7 +245,8 @@ int cl_cell_start(u32 id, char *message)
 		cl_say(message, "cell '%s' runs already: hvctl cell shutdown %s comes first",
 		       cell->config->name, cell->config->name);
 	else if (result)
-		cl_say(message, "cell '%s' cannot be started (error %ld)", cell->config->name, result);
+		cl_say(message, "cell '%s' cannot be started (error %ld)", cell->config->name,
+		       result);
 	return result;
 }
 

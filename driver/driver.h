@@ -33,7 +33,7 @@ struct cl_driver_cell {
 extern struct mutex cl_mutex;
 extern bool cl_enabled;
 extern struct list_head cl_cells;
-extern struct cl_info *cl_info;	       /* live info region, NULL while not enabled */
+extern struct cl_info *cl_info;		 /* live info region, NULL while not enabled */
 extern struct cl_config *cl_root_config; /* as enabled, addresses filled in */
 extern struct device *cl_device;
 
@@ -50,6 +50,7 @@ int cl_cell_load(u32 id, u64 address, const void __user *data, u64 length, bool 
 int cl_cell_start(u32 id, char *message);
 int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message);
 int cl_cell_destroy(u32 id, char *message);
+void cl_cells_update(void); /* let the hypervisor look which cells have ended by themselves */
 int cl_console_write(u32 id, const void __user *data, u32 length, u32 *written, char *message);
 
 /* A hypercall that is repeated (bounded) while the hypervisor says -EAGAIN. */
@@ -60,7 +61,7 @@ int cl_memory_take(struct cl_config *config, char *message);
 void cl_memory_give_back(void);
 extern struct cl_range cl_hv_range, cl_pool_range;
 int cl_memory_check(const struct cl_config *config, char *message); /* a cell's named regions */
-int cl_pool_fill_in(struct cl_config *config, char *message); /* a cell's CL_AUTO regions */
+int cl_pool_fill_in(struct cl_config *config, char *message);	    /* a cell's CL_AUTO regions */
 
 /* sysfs.c */
 int cl_sysfs_add_cell(struct cl_driver_cell *cell);

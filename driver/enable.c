@@ -17,7 +17,7 @@ bool cl_enabled;
 struct cl_info *cl_info;
 struct cl_config *cl_root_config;
 
-static void *hv; /* the hypervisor's memory */
+static void *hv;	      /* the hypervisor's memory */
 static struct cl_image image; /* a copy: the original is out of Linux' sight while enabled */
 
 /* The info region as it was when the hypervisor ended, for hvctl log. */
@@ -62,6 +62,9 @@ ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position)
 	if (!bounce)
 		return -ENOMEM;
 	mutex_lock(&cl_mutex);
+	/* A cell that has said goodbye in its comm region is seen as shut down from now on. */
+	if (position == 0)
+		cl_cells_update();
 	region = cl_info ? (void *)cl_info : saved_info;
 	size = cl_info ? cl_info->size : saved_size;
 	if (region && position >= 0) {
@@ -147,7 +150,8 @@ static int check_cpus(char *message)
 {
 	unsigned int cpu;
 
-	for_each_present_cpu(cpu) {
+	for_each_present_cpu(cpu)
+	{
 		if (!cpu_online(cpu)) {
 			cl_say(message,
 			       "CPU %u is offline: bring it online first (echo 1 > /sys/devices/system/cpu/cpu%u/online)",
@@ -155,8 +159,9 @@ static int check_cpus(char *message)
 			return -EBUSY;
 		}
 		if (cpu >= num_present_cpus()) {
-			cl_say(message, "CPU numbers have gaps (CPU %u of %u), which is not supported",
-			       cpu, num_present_cpus());
+			cl_say(message,
+			       "CPU numbers have gaps (CPU %u of %u), which is not supported", cpu,
+			       num_present_cpus());
 			return -EINVAL;
 		}
 	}
@@ -235,7 +240,8 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 		return err;
 	err = request_firmware(&firmware, name, cl_device);
 	if (err) {
-		cl_say(message, "firmware file /lib/firmware/%s is missing (error %d): make install puts it there",
+		cl_say(message,
+		       "firmware file /lib/firmware/%s is missing (error %d): make install puts it there",
 		       name, err);
 		return err;
 	}

@@ -55,7 +55,8 @@ static long version(struct cl_ioc_version *arg)
 	strscpy(arg->driver, CL_DRIVER_VERSION, sizeof(arg->driver));
 	strscpy(arg->image, cl_arch_image() ?: "", sizeof(arg->image));
 	if (!arg->image[0])
-		cl_say(arg->message, "there is no Cloister image for this CPU: AMD with SVM is supported");
+		cl_say(arg->message,
+		       "there is no Cloister image for this CPU: AMD with SVM is supported");
 	else if (!cl_enabled)
 		(void)cl_arch_check(arg->message);
 	return 0;
@@ -156,9 +157,9 @@ static int before_reboot(struct notifier_block *block, unsigned long event, void
 		struct cl_driver_cell *cell, *next;
 
 		pr_info("cloister: disabling before reboot\n");
-		list_for_each_entry_safe(cell, next, &cl_cells, node)
-			if (cl_cell_destroy(cell->id, message))
-				pr_err("cloister: %s\n", message);
+		list_for_each_entry_safe(cell, next, &cl_cells,
+					 node) if (cl_cell_destroy(cell->id, message))
+			pr_err("cloister: %s\n", message);
 		if (cl_disable(message))
 			pr_err("cloister: %s\n", message);
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory for the hypervisor and the cells, without boot parameters. First choice: whole memory blocks
- * are taken out of the running kernel (memory hot-remove), which then knows nothing of them. Where
- * that is not possible, a contiguous range is allocated; it stays in the kernel's books. Both are
- * given back at disable. A range that the kernel never had, by memmap=, is used as it is.
+ * Memory for the hypervisor and the cells, without boot parameters. First choice: whole memory
+ * blocks are taken out of the running kernel (memory hot-remove), which then knows nothing of them.
+ * Where that is not possible, a contiguous range is allocated; it stays in the kernel's books. Both
+ * are given back at disable. A range that the kernel never had, by memmap=, is used as it is.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>
@@ -62,10 +62,10 @@ static struct ram_map *read_ram_map(void)
 		return NULL;
 	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1, map,
 			    note_ram);
-	/* The kernel image is somewhere (KASLR) around its first task; no block with a part of it moves. */
+	/* The kernel image is somewhere (KASLR) around its first task; no block with a part of it
+	 * moves. */
 	map->inner[0] = __pa_symbol(&init_task);
-	walk_iomem_res_desc(IORES_DESC_CRASH_KERNEL, IORESOURCE_MEM, 0, -1, map,
-			    note_crash_kernel);
+	walk_iomem_res_desc(IORES_DESC_CRASH_KERNEL, IORESOURCE_MEM, 0, -1, map, note_crash_kernel);
 	return map;
 }
 
@@ -301,8 +301,8 @@ static bool overlaps(u64 start, u64 size, const struct cl_config *config)
 }
 
 /*
- * The validator knows what root owns, not what its Linux does with it: a region that names memory in
- * use would be pulled away under the kernel's feet.
+ * The validator knows what root owns, not what its Linux does with it: a region that names memory
+ * in use would be pulled away under the kernel's feet.
  */
 int cl_memory_check(const struct cl_config *config, char *message)
 {

@@ -73,7 +73,8 @@ static ssize_t show_value(const struct cl_cell_info *slot, const char *name, cha
 		return sysfs_emit(buf, "%s\n", slot->name);
 	if (!strcmp(name, "state"))
 		return sysfs_emit(buf, "%s\n",
-				  slot->state < ARRAY_SIZE(states) ? states[slot->state] : "unknown");
+				  slot->state < ARRAY_SIZE(states) ? states[slot->state]
+								   : "unknown");
 	if (!strcmp(name, "cpus")) {
 		DECLARE_BITMAP(cpus, 256);
 

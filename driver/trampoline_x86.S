@@ -105,6 +105,5 @@ cloister_exit:
 	jmp	*%r9
 	int3
 
-	.globl	cloister_trampoline_end
-cloister_trampoline_end:
+	.org	cloister_trampoline + 1024	/* fails if the code is longer than it is aligned */
 	.section .note.GNU-stack, "", @progbits

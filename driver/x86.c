@@ -17,7 +17,7 @@ struct cl_entry_args {
 	u64 cpu;
 };
 
-extern char cloister_trampoline[], cloister_trampoline_end[], cloister_exit[];
+extern char cloister_trampoline[], cloister_exit[];
 int cloister_enter(const struct cl_entry_args *args);
 int cloister_leave(void);
 
@@ -113,7 +113,8 @@ int cl_arch_check(char *message)
 	}
 	if (!kern_path("/sys/module/kvm_amd", 0, &path)) {
 		path_put(&path);
-		cl_say(message, "the module kvm_amd is loaded and may use SVM at any time: rmmod kvm_amd");
+		cl_say(message,
+		       "the module kvm_amd is loaded and may use SVM at any time: rmmod kvm_amd");
 		return -EBUSY;
 	}
 	return 0;
@@ -152,8 +153,6 @@ int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 	u64 virt = (u64)cloister_trampoline & PAGE_MASK;
 	u64 *top, *entry;
 
-	if ((((u64)cloister_trampoline_end - 1) & PAGE_MASK) != virt)
-		return -EINVAL;
 	system->trampoline_virt = virt;
 	system->trampoline_phys = page_to_phys(vmalloc_to_page((void *)virt));
 	system->exit_virt = (u64)cloister_exit;

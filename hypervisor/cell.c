@@ -97,6 +97,7 @@ static void assign_cpu(struct cpu *cpu, struct cell *cell)
 {
 	struct cl_cell_info *old = cpu->cell->info;
 
+	check_invariant(cpu->parked && cpu->id < cpu_count);
 	old->cpus[cpu->id / 64] &= ~BIT(cpu->id % 64);
 	cell->info->cpus[cpu->id / 64] |= BIT(cpu->id % 64);
 	cpu->cell = cell;
@@ -290,16 +291,18 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	if (config->flags & CL_CELL_VUART) {
 		memset(info.consoles[id], 0, CL_CONSOLE_SIZE);
 		uart_init(&cell->uart, info.consoles[id], &cell->info->console_written);
-		cell->info->console_offset = offsetof(struct info_region, consoles) +
-					     id * CL_CONSOLE_SIZE;
+		cell->info->console_offset =
+			offsetof(struct info_region, consoles) + id * CL_CONSOLE_SIZE;
 	}
 	for_each_region(config, i, region) {
 		if (is_ram(&region))
 			cell->info->memory += region.size;
 		if (region.flags & CL_MEM_COMM) {
 			cell->comm = page_alloc(1);
-			if (!cell->comm)
-				break;
+			if (!cell->comm) {
+				free_cell(cell);
+				goto no_memory;
+			}
 			region.phys = virt_to_phys(cell->comm);
 			region.flags = CL_MEM_READ | CL_MEM_WRITE;
 		}
@@ -374,8 +377,10 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 
 give_back:
 	/* Mapping back what was just unmapped finds all tables in place: it cannot fail. */
-	for_each_cpu_in(cell, i)
+	for_each_cpu_in(cell, i) {
 		assign_cpu(&cpus[i], &root_cell);
+		cpu_post(&cpus[i], CPU_EV_WAIT);
+	}
 	for_each_region(config, i, region)
 		if (taken_from_root(&region))
 			(void)give_to_root(&region);
@@ -524,7 +529,8 @@ static int64_t destroy_locked(struct cell *cell)
 	if (cell->loadable) {
 		struct cl_memory region;
 
-		/* Root must not see the memory while it is being zeroed, and cannot keep what it put there. */
+		/* Root must not see the memory while it is being zeroed, and cannot keep what it
+		 * put there. */
 		for_each_region(cell->config, i, region)
 			if (region.flags & CL_MEM_LOADABLE)
 				(void)take_from_root(&region);
@@ -723,15 +729,8 @@ void cell_fail(const char *fmt, ...)
 	cpu_handle_events();
 }
 
-/* Refused accesses of a cell that are worth a line. */
-#define DENIED_LINES 8
-
-void cell_denied(const char *what, uint64_t address, uint64_t value)
+void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)
 {
-	struct cell *cell = arch_this_cpu()->cell;
-
-	if (likely(cell->denied >= DENIED_LINES))
-		return;
 	if (__atomic_fetch_add(&cell->denied, 1, __ATOMIC_RELAXED) < DENIED_LINES)
 		log_write(CL_LOG_WARNING, cell->id, "cell '%s': refused %s 0x%lx (value 0x%lx)",
 			  cell->info->name, what, address, value);

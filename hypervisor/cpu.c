@@ -12,7 +12,8 @@ unsigned int cpu_count;
 void cpu_post(struct cpu *cpu, uint32_t events)
 {
 	__atomic_fetch_or(&cpu->events, events, __ATOMIC_SEQ_CST);
-	/* One kick at a time is under way, so that its arrival can be told from an NMI of the guest. */
+	/* One kick at a time is under way, so that its arrival can be told from an NMI of the
+	 * guest. */
 	if (!__atomic_exchange_n(&cpu->kick_pending, 1, __ATOMIC_SEQ_CST))
 		arch_cpu_kick(cpu);
 }

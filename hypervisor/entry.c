@@ -86,8 +86,7 @@ static void init_info(void)
 /* The first CPU, before the others go on. */
 static int init_first(void)
 {
-	const struct cl_config *config =
-		(const void *)(hv_base + image_system.config_offset);
+	const struct cl_config *config = (const void *)(hv_base + image_system.config_offset);
 	struct cl_finding *finding = &info.head.finding;
 	struct cl_platform platform;
 	struct cl_limits limits;

@@ -13,7 +13,8 @@ static void put(struct out *out, char c)
 		out->buf[out->length++] = c;
 }
 
-static void put_number(struct out *out, uint64_t value, unsigned int base, int width, char pad)
+static void put_number(struct out *out, bool minus, uint64_t value, unsigned int base, int width,
+		       char pad)
 {
 	char digits[20];
 	int n = 0;
@@ -22,8 +23,12 @@ static void put_number(struct out *out, uint64_t value, unsigned int base, int w
 		digits[n++] = "0123456789abcdef"[value % base];
 		value /= base;
 	} while (value);
-	for (; width > n; width--)
+	if (minus && pad == '0')
+		put(out, '-');
+	for (; width > n + minus; width--)
 		put(out, pad);
+	if (minus && pad != '0')
+		put(out, '-');
 	while (n)
 		put(out, digits[--n]);
 }
@@ -60,16 +65,13 @@ int vformat(char *buf, size_t size, const char *fmt, va_list args)
 			break;
 		case 'd':
 			value = is_long ? va_arg(args, uint64_t) : (uint64_t)va_arg(args, int);
-			if ((int64_t)value < 0) {
-				put(&out, '-');
-				value = -value;
-			}
-			put_number(&out, value, 10, width, pad);
+			put_number(&out, (int64_t)value < 0, (int64_t)value < 0 ? -value : value,
+				   10, width, pad);
 			break;
 		case 'u':
 		case 'x':
 			value = is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned int);
-			put_number(&out, value, *fmt == 'x' ? 16 : 10, width, pad);
+			put_number(&out, false, value, *fmt == 'x' ? 16 : 10, width, pad);
 			break;
 		case '\0':
 			fmt--; /* a lone % at the end */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <log.h>
 #include <page.h>
 
 /* One byte per page keeps the code trivial; 2 MiB of memory need 512 of them. */
@@ -43,6 +44,9 @@ void page_free(void *page, unsigned int count)
 	if (!page)
 		return;
 	index = ((uint64_t)page - (uint64_t)hv_base - pool_first) / PAGE_SIZE;
+	check_invariant(index + count <= pages && used >= count);
+	for (unsigned int i = 0; i < count; i++)
+		check_invariant(in_use[index + i]);
 	memset(&in_use[index], 0, count);
 	used -= count;
 }

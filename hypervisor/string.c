@@ -6,6 +6,8 @@ void *memcpy(void *dest, const void *src, size_t n)
 	unsigned char *d = dest;
 	const unsigned char *s = src;
 
+	for (; n >= 8; n -= 8, d += 8, s += 8)
+		*(uint64_t *)d = *(const uint64_t *)s;
 	while (n--)
 		*d++ = *s++;
 	return dest;
@@ -13,8 +15,11 @@ void *memcpy(void *dest, const void *src, size_t n)
 
 void *memset(void *dest, int c, size_t n)
 {
+	uint64_t word = (unsigned char)c * 0x0101010101010101UL;
 	unsigned char *d = dest;
 
+	for (; n >= 8; n -= 8, d += 8)
+		*(uint64_t *)d = word;
 	while (n--)
 		*d++ = (unsigned char)c;
 	return dest;

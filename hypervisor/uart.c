@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The registers of a 16550A (PC16550D data sheet) as operating systems probe them: no EFR behind
- * LCR = 0xbf, IER bits 7:4 zero, no 64-byte FIFO. The transmitter is always empty: a byte written is
- * in the ring at once.
+ * LCR = 0xbf, IER bits 7:4 zero, no 64-byte FIFO. The transmitter is always empty: a byte written
+ * is in the ring at once.
  */
 #include <uart.h>
 #include <cloister/info.h>
 
 enum { RBR_THR_DLL = 0, IER_DLM = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
 
-#define IER_RX	   0x01
-#define IER_THRE   0x02
-#define IER_LINE   0x04
-#define IIR_NONE   0x01
-#define IIR_THRE   0x02
-#define IIR_RX	   0x04
-#define IIR_FIFO   0xc0
-#define FCR_ENABLE 0x01
+#define IER_RX	     0x01
+#define IER_THRE     0x02
+#define IER_LINE     0x04
+#define IIR_NONE     0x01
+#define IIR_THRE     0x02
+#define IIR_RX	     0x04
+#define IIR_FIFO     0xc0
+#define FCR_ENABLE   0x01
 #define FCR_CLEAR_RX 0x02
-#define LCR_DLAB   0x80
-#define LSR_DR	   0x01
-#define LSR_EMPTY  0x60 /* THRE and TEMT */
-#define MCR_LOOP   0x10
-#define MSR_READY  0xb0 /* DCD, DSR, CTS */
+#define LCR_DLAB     0x80
+#define LSR_DR	     0x01
+#define LSR_EMPTY    0x60 /* THRE and TEMT */
+#define MCR_LOOP     0x10
+#define MSR_READY    0xb0 /* DCD, DSR, CTS */
 
 void uart_init(struct uart *uart, char *ring, uint64_t *written)
 {

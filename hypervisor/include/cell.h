@@ -3,6 +3,7 @@
 #ifndef HV_CELL_H
 #define HV_CELL_H
 
+#include <arch.h>
 #include <hv.h>
 #include <info_region.h>
 #include <uart.h>
@@ -10,7 +11,8 @@
 #include <cloister/comm.h>
 #include <arch_cell.h>
 
-/* What another CPU can ask of a CPU; bits of struct cpu.events, in the order in which they are done. */
+/* What another CPU can ask of a CPU; bits of struct cpu.events, in the order in which they are
+ * done. */
 enum cpu_event {
 	CPU_EV_PARK = 0x01,  /* leave the guest, wait in the hypervisor */
 	CPU_EV_FLUSH = 0x02, /* forget cached translations of its cell */
@@ -27,10 +29,10 @@ struct cpu {
 	uint32_t kick_pending; /* 1 from the sending of a kick to its arrival */
 	uint32_t id;	       /* Linux' number, index into cpus[] */
 	uint32_t hw_id;
-	struct cell *cell;     /* changed under the management lock while parked */
+	struct cell *cell; /* changed under the management lock while parked */
 	struct cl_cpu_info *info;
 	bool parked;
-	bool waiting;	       /* parked until its cell starts it */
+	bool waiting;		 /* parked until its cell starts it */
 	struct arch_start start; /* where, set by the CPU that posts CPU_EV_START */
 	struct arch_cpu arch;
 };
@@ -59,12 +61,12 @@ static inline bool cell_has_cpu(const struct cell *cell, unsigned int cpu)
 }
 
 #define for_each_cpu(i) for (unsigned int i = 0; i < cpu_count; i++)
-#define for_each_cpu_in(cell, i)      \
+#define for_each_cpu_in(cell, i)                     \
 	for (unsigned int i = 0; i < cpu_count; i++) \
 		if (cell_has_cpu(cell, i))
 
 /* Walk the memory regions of a valid config: a copy of each in region. */
-#define for_each_region(config, index, region)                                                \
+#define for_each_region(config, index, region) \
 	for (uint32_t index = 0; config_region(config, index, &(region)); index++)
 
 bool config_region(const struct cl_config *config, uint32_t index, struct cl_memory *region);
@@ -93,10 +95,17 @@ bool cell_begin_disable(void);
 void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * An access that this cell may not make and that is answered harmlessly. Logs the first ones of each
- * cell.
+ * An access that this cell may not make and that is answered harmlessly. Logs the first ones of
+ * each cell, and costs little for all others.
  */
-void cell_denied(const char *what, uint64_t address, uint64_t value);
+#define DENIED_LINES 8
+void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value);
+#define cell_denied(what, address, value)                                    \
+	do {                                                                 \
+		struct cell *denied_cell = arch_this_cpu()->cell;            \
+		if (unlikely(READ_ONCE(denied_cell->denied) < DENIED_LINES)) \
+			cell_denied_slow(denied_cell, what, address, value); \
+	} while (0)
 
 /* CPU side, cpu.c */
 

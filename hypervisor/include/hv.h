@@ -13,15 +13,15 @@
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define BIT(n)		  (1UL << (n))
-#define ARRAY_SIZE(a)	  (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	  (((x) + (a)-1) & ~((uint64_t)(a)-1))
-#define MIN(a, b)	  ((a) < (b) ? (a) : (b))
-#define likely(x)	  __builtin_expect(!!(x), 1)
-#define unlikely(x)	  __builtin_expect(!!(x), 0)
-#define READ_ONCE(x)	  (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)  (*(volatile __typeof__(x) *)&(x) = (v))
-#define __aligned_page	  __attribute__((aligned(4096)))
+#define BIT(n)		 (1UL << (n))
+#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	 (((x) + (a)-1) & ~((uint64_t)(a)-1))
+#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
+#define likely(x)	 __builtin_expect(!!(x), 1)
+#define unlikely(x)	 __builtin_expect(!!(x), 0)
+#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#define __aligned_page	 __attribute__((aligned(4096)))
 
 /* Negated in return values; the numbers are Linux'. */
 enum {
@@ -48,7 +48,10 @@ int memcmp(const void *a, const void *b, size_t n);
 /* Copy a string into a buffer of size bytes, cut if needed, always NUL-terminated. */
 void copy_string(char *dest, const char *src, size_t size);
 
-/* %s %c %d %u %x with l modifier, field width and zero padding. Returns the length without NUL. */
+/*
+ * %s %c %d %u %x; numbers with l modifier, field width and zero padding. Returns the length of what
+ * is in buf, without NUL.
+ */
 int format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int vformat(char *buf, size_t size, const char *fmt, va_list args);
 

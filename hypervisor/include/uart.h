@@ -10,10 +10,10 @@
 
 struct uart {
 	struct lock lock;
-	char *ring;	    /* CL_CONSOLE_SIZE bytes in the info region */
-	uint64_t *written;  /* count of bytes put into the ring */
+	char *ring;	   /* CL_CONSOLE_SIZE bytes in the info region */
+	uint64_t *written; /* count of bytes put into the ring */
 	uint8_t ier, lcr, mcr, scr, dll, dlm, fcr;
-	bool thre_pending;  /* "transmitter empty" is to be reported */
+	bool thre_pending; /* "transmitter empty" is to be reported */
 	uint8_t rx[UART_RX_SIZE];
 	uint8_t rx_head, rx_count;
 };

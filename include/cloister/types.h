@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Fixed-width types, bool and offsetof for every user of the ABI: hypervisor, kernel, user space, inmates. */
+/* Fixed-width types, bool and offsetof for every user of the ABI: hypervisor, kernel, user space,
+ * inmates. */
 #ifndef CLOISTER_TYPES_H
 #define CLOISTER_TYPES_H
 

@@ -3,13 +3,16 @@
  * What operations cost that cause an exit: the least and the average time-stamp counter ticks of
  * each, without what measuring costs.
  *
- * Command line: n=N (1000) rounds; port=N (0x80) a port that the cell does not own; only=NAME.
+ * Command line: n=N (1000) rounds; port=N (0x80) a port that the cell does not own; only=NAME;
+ * ioapic=1 also measures the cell's IOAPIC at 0xfec00000, an emulated device.
  */
 #include <inmate.h>
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT	      0x277
 #define MSR_EFER      0xc0000080
+
+#define IOAPIC_ADDRESS 0xfec00000UL
 
 static uint16_t foreign_port;
 
@@ -71,19 +74,32 @@ static void do_apic_write(void)
 	apic_write(APIC_TPR, 0);
 }
 
+static void do_ioapic_select(void)
+{
+	*(volatile uint32_t *)IOAPIC_ADDRESS = 0x10;
+}
+
+static void do_ioapic_read(void)
+{
+	(void)*(volatile uint32_t *)(IOAPIC_ADDRESS + 0x10);
+}
+
 static const struct {
 	const char *name;
 	void (*operation)(void);
+	bool ioapic;
 } operations[] = {
-	{ "cpuid", do_cpuid },
-	{ "hypercall", do_hypercall },
-	{ "foreign-port-write", do_foreign_port },
-	{ "pci-address-write", do_pci_address },
-	{ "rdmsr-apic-base", do_rdmsr_apic_base },
-	{ "rdmsr-pat", do_rdmsr_pat },
-	{ "rdmsr-efer", do_rdmsr_efer },
-	{ "apic-read", do_apic_read },
-	{ "apic-write", do_apic_write },
+	{ "cpuid", do_cpuid, false },
+	{ "hypercall", do_hypercall, false },
+	{ "foreign-port-write", do_foreign_port, false },
+	{ "pci-address-write", do_pci_address, false },
+	{ "rdmsr-apic-base", do_rdmsr_apic_base, false },
+	{ "rdmsr-pat", do_rdmsr_pat, false },
+	{ "rdmsr-efer", do_rdmsr_efer, false },
+	{ "apic-read", do_apic_read, false },
+	{ "apic-write", do_apic_write, false },
+	{ "ioapic-select", do_ioapic_select, true },
+	{ "ioapic-read", do_ioapic_read, true },
 };
 
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
@@ -130,6 +146,8 @@ void inmate_main(void)
 	measure(do_nothing, rounds, &empty_min, &empty_avg);
 	for (i = 0; i < OPERATION_COUNT; i++) {
 		if (!all && !same(only, operations[i].name))
+			continue;
+		if (operations[i].ioapic && !cmdline_number("ioapic", 0))
 			continue;
 		measure(operations[i].operation, rounds, &min, &avg);
 		min = min > empty_min ? min - empty_min : 0;

@@ -8,11 +8,14 @@
  * START and END are hexadecimal. A line of JSON goes to FILE whenever a CPU executes the marker
  * instruction, xchg %bx,%bx (66 87 db), and when QEMU ends:
  *
- *   {"at": "mark", "cpu": 2, "instructions": [0, 12, 345, 0], "entries": [0, 1, 4, 0]}
+ *   {"at": "mark", "cpu": 2, "instructions": [0, 12, 345, 0], "entries": [0, 1, 4, 0],
+ *    "total": [900, 80, 1345, 7], "longest": [0, 12, 300, 0]}
  *
- * Numbers count from QEMU's start; those of other CPUs that run at the same time may be a little
- * old. An entry is an instruction in the range whose predecessor on that CPU was outside: a VMRUN
- * that exits before the first guest instruction is not one, and a long stay is one.
+ * "total" counts all instructions, inside and outside of the range; "longest" is the longest stay
+ * in the range since the last line. The others count from QEMU's start. Numbers of CPUs that run at
+ * the same time may be a little old. An entry is an instruction in the range whose predecessor on
+ * that CPU was outside: a VMRUN that exits before the first guest instruction is not one, and a
+ * long stay is one.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -74,6 +77,8 @@ static const uint8_t marker[] = { 0x66, 0x87, 0xdb };
 struct counters {
 	uint64_t instructions;
 	uint64_t entries;
+	uint64_t outside; /* instructions, by whole translation blocks */
+	uint64_t entered_at, longest;
 	bool inside; /* the CPU's last instruction was in the range */
 } __attribute__((aligned(64)));
 
@@ -84,18 +89,26 @@ static uint64_t text_start, text_end;
 static FILE *out;
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
 
+#define PRINT(name, value)                                                  \
+	do {                                                                \
+		fprintf(out, ", \"" name "\": [");                          \
+		for (int i = 0; i < cpu_count; i++)                         \
+			fprintf(out, "%s%" PRIu64, i ? ", " : "", (value)); \
+		fputc(']', out);                                            \
+	} while (0)
+
 static void print_counters(const char *at, int cpu)
 {
 	pthread_mutex_lock(&out_lock);
-	fprintf(out, "{\"at\": \"%s\", \"cpu\": %d, ", at, cpu);
-	fprintf(out, "\"instructions\": [");
-	for (int i = 0; i < cpu_count; i++)
-		fprintf(out, "%s%" PRIu64, i ? ", " : "", counters[i].instructions);
-	fprintf(out, "], \"entries\": [");
-	for (int i = 0; i < cpu_count; i++)
-		fprintf(out, "%s%" PRIu64, i ? ", " : "", counters[i].entries);
-	fprintf(out, "]}\n");
+	fprintf(out, "{\"at\": \"%s\", \"cpu\": %d", at, cpu);
+	PRINT("instructions", counters[i].instructions);
+	PRINT("entries", counters[i].entries);
+	PRINT("total", counters[i].instructions + counters[i].outside);
+	PRINT("longest", counters[i].longest);
+	fputs("}\n", out);
 	fflush(out);
+	for (int i = 0; i < cpu_count; i++)
+		counters[i].longest = 0;
 	pthread_mutex_unlock(&out_lock);
 }
 
@@ -108,15 +121,25 @@ static void on_marker(unsigned int vcpu, void *userdata)
 static void on_block_inside(unsigned int vcpu, void *userdata)
 {
 	(void)userdata;
-	if (!counters[vcpu].inside)
+	if (!counters[vcpu].inside) {
 		counters[vcpu].entries++;
+		counters[vcpu].entered_at = counters[vcpu].instructions;
+	}
 	counters[vcpu].inside = true;
 }
 
 static void on_block_outside(unsigned int vcpu, void *userdata)
 {
-	(void)userdata;
-	counters[vcpu].inside = false;
+	struct counters *counter = &counters[vcpu];
+
+	counter->outside += (uintptr_t)userdata;
+	if (counter->inside) {
+		uint64_t stay = counter->instructions - counter->entered_at;
+
+		if (stay > counter->longest)
+			counter->longest = stay;
+	}
+	counter->inside = false;
 }
 
 /* Not once per block: a block may be left in its middle. */
@@ -142,7 +165,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, counted ? on_block_inside : on_block_outside,
-					     QEMU_PLUGIN_CB_NO_REGS, NULL);
+					     QEMU_PLUGIN_CB_NO_REGS,
+					     (void *)(uintptr_t)qemu_plugin_tb_n_insns(tb));
 
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);

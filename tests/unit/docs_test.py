@@ -152,5 +152,67 @@ class Inmates(unittest.TestCase):
         self.assertEqual(demo[demo.index("#include"):], shown)
 
 
+class Debugging(unittest.TestCase):
+    text = read("docs/debugging.md")
+    # all string literals, adjacent ones joined
+    sources = "\n".join("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
+                        for directory in ("driver", "hypervisor", "tools/hvctl")
+                        for file in sorted((TOP / directory).rglob("*.[ch]"))
+                        for literals in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+',
+                                                   file.read_text(encoding="utf-8")))
+
+    def assert_in_sources(self, message):
+        """... stands for what varies."""
+        for part in message.split("..."):
+            part = part.strip(" ()")
+            if len(part) > 2:
+                self.assertIn(part, self.sources, message)
+
+    def test_messages_exist(self):
+        messages = re.findall(r"^\| `([^`]+)` \|", self.text, re.M)
+        self.assertGreater(len(messages), 30)
+        for message in messages:
+            self.assert_in_sources(message)
+
+    def test_refused_accesses(self):
+        """The row about refused accesses names all kinds that there are."""
+        kinds = re.search(r"^\| `refused.*?\| (.*) \|$", self.text, re.M)[1]
+        named = set(re.findall(r"`([^`]+)`", kinds))
+        found = set()
+        for file in (TOP / "hypervisor").rglob("*.c"):
+            for call in re.findall(r"\bcell_denied\((.*?)[,;]", file.read_text(encoding="utf-8"), re.S):
+                found.update(re.findall(r'"(.*?)(?: \(.*)?"', call))
+        self.assertEqual(named, found)
+
+
+class Files(unittest.TestCase):
+    pages = ["README.md"] + sorted(str(page.relative_to(TOP)) for page in (TOP / "docs").glob("*.md"))
+
+    def test_links(self):
+        for page in self.pages:
+            for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(page)):
+                self.assertTrue((TOP / page).parent.joinpath(link).exists(), f"{page}: {link}")
+
+    def test_anchors(self):
+        for page in self.pages:
+            for link, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", read(page)):
+                target = (TOP / page).parent / link if link else TOP / page
+                headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.M)
+                anchors = [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+                self.assertIn(anchor, anchors, page)
+
+    def test_paths(self):
+        """What is written as a path in the tree is there, or is built."""
+        tops = "include|hypervisor|driver|tools|configs|inmates|scripts|tests|docs"
+        for page in self.pages:
+            for path in re.findall(r"`((?:%s)/[\w./-]+)`" % tops, read(page)):
+                self.assertTrue((TOP / path).exists(), f"{page}: {path}")
+
+    def test_all_pages_are_in_the_readme(self):
+        text = read("README.md")
+        for page in self.pages[1:]:
+            self.assertIn(f"]({page})", text)
+
+
 if __name__ == "__main__":
     script.main("documentation")

@@ -28,6 +28,8 @@
 #define REG_ERROR   0x370
 #define REG_COUNT   0x380
 #define REG_VERSION 0x030
+#define REG_EXT_LVT 0x500 /* AMD's extended local vectors, APM 16.7 */
+#define REG_EXT_END 0x540
 
 #define ICR_MODE(icr)	   ((icr) >> 8 & 7)
 #define ICR_LOGICAL	   BIT(11)
@@ -47,6 +49,14 @@ enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
 bool x2apic_mode;
 uint8_t cpu_of_apic_id[256];
 
+/* Grows when a logical id changes or a CPU changes hands: what CPUs remember is then void. */
+static uint32_t logical_generation = 1;
+
+static void forget_logical(void)
+{
+	__atomic_fetch_add(&logical_generation, 1, __ATOMIC_SEQ_CST);
+}
+
 static inline uint32_t reg_read(unsigned int reg)
 {
 	if (x2apic_mode)
@@ -65,6 +75,8 @@ static inline void reg_write(unsigned int reg, uint32_t value)
 /* Send; in xAPIC mode ICR2 is left as the guest wrote it, for it may read it back. */
 static void icr_send(uint32_t command, uint32_t dest)
 {
+	volatile uint32_t *icr = (volatile uint32_t *)(LOCAL_APIC + REG_ICR);
+	volatile uint32_t *icr2 = (volatile uint32_t *)(LOCAL_APIC + REG_ICR2);
 	uint32_t guest_icr2;
 
 	if (x2apic_mode) {
@@ -72,14 +84,12 @@ static void icr_send(uint32_t command, uint32_t dest)
 		return;
 	}
 	/* The former command leaves within microseconds; a stuck one is overwritten. */
-	for (unsigned int i = 0; i < 100000 && reg_read(REG_ICR) & ICR_PENDING; i++)
+	for (unsigned int i = 0; i < 100000 && *icr & ICR_PENDING; i++)
 		cpu_relax();
-	guest_icr2 = reg_read(REG_ICR2);
-	if (guest_icr2 != dest << 24)
-		reg_write(REG_ICR2, dest << 24);
-	reg_write(REG_ICR, command);
-	if (guest_icr2 != dest << 24)
-		reg_write(REG_ICR2, guest_icr2);
+	guest_icr2 = *icr2;
+	*icr2 = dest << 24;
+	*icr = command;
+	*icr2 = guest_icr2;
 }
 
 void apic_init(void)
@@ -97,8 +107,9 @@ void apic_cpu_init(struct cpu *cpu)
 {
 	if (x2apic_mode)
 		return;
-	((uint64_t *)LOCAL_TABLE)[LOCAL_PAGE_APIC] = (local->apic_base & PTE_ADDRESS & 0xffffff000) |
-						     PTE_P | PTE_RW | PTE_PCD | PTE_PWT | PTE_NX;
+	((uint64_t *)LOCAL_TABLE)[LOCAL_PAGE_APIC] =
+		(local->apic_base & PTE_ADDRESS & 0xffffff000) | PTE_P | PTE_RW | PTE_PCD |
+		PTE_PWT | PTE_NX;
 	cpu->arch.ldr = reg_read(REG_LDR);
 	cpu->arch.dfr = reg_read(REG_DFR);
 }
@@ -131,7 +142,8 @@ void apic_reset(struct cpu *cpu)
 	reg_write(REG_TPR, 0);
 	/* A disabled APIC would keep what is pending for the next owner. */
 	reg_write(REG_SVR, 0x1ff);
-	/* What is in service ends (at most one per priority class and vector), what is pending is taken. */
+	/* What is in service ends (at most one per priority class and vector), what is pending is
+	 * taken. */
 	for (unsigned int i = 0; i < 256; i++) {
 		uint32_t in_service = 0;
 
@@ -151,6 +163,7 @@ void apic_reset(struct cpu *cpu)
 		asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
 	}
 	reg_write(REG_SVR, 0xff);
+	forget_logical();
 	if (!x2apic_mode) {
 		reg_write(REG_LDR, 0);
 		reg_write(REG_DFR, 0xffffffff);
@@ -162,6 +175,8 @@ void apic_reset(struct cpu *cpu)
 /* Does a logical destination mean this CPU? */
 static bool logical_match(const struct cpu *cpu, uint32_t dest)
 {
+	if (x2apic_mode && dest == 0xffffffff)
+		return true;
 	if (x2apic_mode)
 		/* APM 16.11.3: cluster is the APIC id's bits 19:4, and one bit for each id in it */
 		return dest >> 16 == cpu->hw_id >> 4 && dest & BIT(cpu->hw_id & 15);
@@ -226,7 +241,9 @@ void apic_icr_write(uint64_t icr)
 {
 	struct cell *cell = local->cpu->cell;
 	uint32_t dest = ICR_DEST(icr);
-	bool found = false;
+	uint32_t generation = READ_ONCE(logical_generation);
+	unsigned int targets = 0;
+	uint32_t target = 0;
 
 	/* The usual one: fixed, physical, to one CPU. */
 	if (likely(!(icr & 0xc0f00) && dest < sizeof(cpu_of_apic_id))) {
@@ -237,6 +254,12 @@ void apic_icr_write(uint64_t icr)
 			return;
 		}
 	}
+	/* Linux in flat mode: fixed, logical, to the one CPU that it was to before. */
+	if (likely((icr & 0xc0f00) == ICR_LOGICAL && local->last_logical.dest == dest &&
+		   local->last_logical.generation == READ_ONCE(logical_generation))) {
+		icr_send((uint32_t)icr & 0xff, local->last_logical.target);
+		return;
+	}
 	if (ICR_SHORTHAND(icr) == TO_SELF && ICR_MODE(icr) == MODE_FIXED) {
 		icr_send((uint32_t)icr, 0);
 		return;
@@ -244,14 +267,20 @@ void apic_icr_write(uint64_t icr)
 	for_each_cpu_in(cell, i) {
 		if (!is_target(&cpus[i], icr))
 			continue;
-		found = true;
+		targets++;
+		target = cpus[i].hw_id;
 		deliver(&cpus[i], icr);
 		if (ICR_MODE(icr) == MODE_LOWEST)
 			break;
 	}
 	/* A command to CPUs of other cells, or to none, ends here: as if nobody were there. */
-	if (!found)
+	if (!targets)
 		cell_denied("interrupt command", icr, 0);
+	if (targets == 1 && (icr & 0xc0f00) == ICR_LOGICAL) {
+		local->last_logical.dest = dest;
+		local->last_logical.target = target;
+		local->last_logical.generation = generation;
+	}
 }
 
 /* The delivery modes SMI and INIT of a local vector are the platform's, not a cell's. */
@@ -287,17 +316,24 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 	case REG_LDR:
 		reg_write(offset, value);
 		local->cpu->arch.ldr = value & 0xff000000;
+		forget_logical();
 		break;
 	case REG_DFR:
 		reg_write(offset, value);
 		local->cpu->arch.dfr = value | 0x0fffffff;
+		forget_logical();
 		break;
 	default:
-		/* The rest concerns this CPU alone. Registers are 16 bytes apart. */
-		if (!(offset & 0xf))
-			reg_write(offset, value);
-		else
+		/*
+		 * The rest concerns this CPU alone, but for its id: with that of a foreign CPU it
+		 * would take interrupts and kicks that are not for it. Registers are 16 bytes apart.
+		 */
+		if (offset & 0xf || offset == REG_ID)
 			cell_denied("write to APIC register", offset, value);
+		else if (offset >= REG_EXT_LVT && offset < REG_EXT_END)
+			reg_write(offset, moderate_lvt(value));
+		else
+			reg_write(offset, value);
 	}
 }
 

@@ -109,12 +109,12 @@ static void build_shared_tables(void)
 	}
 
 	trampoline_tables[3][table_index(virt, 1)] = image_system.trampoline_phys | PTE_P;
-	trampoline_tables[2][table_index(virt, 2)] =
-		virt_to_phys(trampoline_tables[3]) | PTE_P | PTE_RW;
-	trampoline_tables[1][table_index(virt, 3)] =
-		virt_to_phys(trampoline_tables[2]) | PTE_P | PTE_RW;
-	trampoline_tables[0][table_index(virt, 4)] =
-		virt_to_phys(trampoline_tables[1]) | PTE_P | PTE_RW;
+	trampoline_tables[2][table_index(virt, 2)] = virt_to_phys(trampoline_tables[3]) | PTE_P |
+						     PTE_RW;
+	trampoline_tables[1][table_index(virt, 3)] = virt_to_phys(trampoline_tables[2]) | PTE_P |
+						     PTE_RW;
+	trampoline_tables[0][table_index(virt, 4)] = virt_to_phys(trampoline_tables[1]) | PTE_P |
+						     PTE_RW;
 
 	for (unsigned int i = 0; i < 32; i++)
 		set_gate(i, exception_stubs[i]);
@@ -230,13 +230,10 @@ void x86_leave(const struct linux_state *state, int result)
 {
 	unsigned int index = table_index(image_system.trampoline_virt, 4);
 	uint64_t *top = (uint64_t *)LOCAL_TOP;
-	uint64_t values[] = { state->cr3,
-			      state->rip,
-			      state->rsp,
-			      state->cs,
-			      (uint64_t)(int64_t)result,
-			      state->efer,
-			      state->ss };
+	uint64_t values[] = {
+		state->cr3,  state->rip, state->rsp, state->cs, (uint64_t)(int64_t)result,
+		state->efer, state->ss
+	};
 
 	/* The slot of the trampoline is free: neither of ours is in Linux' text and module area. */
 	top[index] = trampoline_tables[0][index];
@@ -273,11 +270,6 @@ unsigned int arch_cpu_id(void)
 	return local->cpu->id;
 }
 
-struct cpu *arch_this_cpu(void)
-{
-	return local->cpu;
-}
-
 uint64_t arch_timestamp(void)
 {
 	return rdtsc();
@@ -300,13 +292,15 @@ void arch_cpu_idle(void)
 	x86_nmi_sleep();
 }
 
+#ifdef CONFIG_CONSOLE_16550
+
 static uint16_t console_port;
 
 void arch_console_init(const struct cl_platform *platform)
 {
-	console_port = platform->console_type == CL_CONSOLE_16550_PIO ?
-			       (uint16_t)platform->console_address :
-			       0;
+	console_port = platform->console_type == CL_CONSOLE_16550_PIO
+			       ? (uint16_t)platform->console_address
+			       : 0;
 }
 
 void arch_console_write(const char *text)
@@ -322,3 +316,17 @@ void arch_console_write(const char *text)
 		port_out(console_port, 1, (uint8_t)*text);
 	}
 }
+
+#else
+
+void arch_console_init(const struct cl_platform *platform)
+{
+	(void)platform;
+}
+
+void arch_console_write(const char *text)
+{
+	(void)text;
+}
+
+#endif

@@ -2,163 +2,153 @@
 /* AMD APM vol. 3, chapter 1: instruction encoding. */
 #include <decode.h>
 
-struct cursor {
-	const uint8_t *bytes;
-	unsigned int count, position;
-	bool overrun;
+#define MODRM	  0x01
+#define WRITE	  0x02
+#define BYTE	  0x04 /* 8-bit operands */
+#define IMMEDIATE 0x08
+#define OFFSET	  0x10 /* a memory offset instead of ModRM, register AL/AX/EAX/RAX */
+#define PREFIX	  0x20
+#define FROM_32	  0x40 /* MOVSXD */
+
+/* What follows the opcode; 0: not emulated. */
+static const uint8_t forms[256] = {
+	[0x26] = PREFIX, /* segments */
+	[0x2e] = PREFIX,
+	[0x36] = PREFIX,
+	[0x3e] = PREFIX,
+	[0x64] = PREFIX,
+	[0x65] = PREFIX,
+	[0x66] = PREFIX,			   /* operand size */
+	[0x67] = PREFIX,			   /* address size */
+	[0x63] = MODRM | FROM_32,		   /* MOVSXD r, r/m32 */
+	[0x88] = MODRM | WRITE | BYTE,		   /* MOV r/m8, r8 */
+	[0x89] = MODRM | WRITE,			   /* MOV r/m, r */
+	[0x8a] = MODRM | BYTE,			   /* MOV r8, r/m8 */
+	[0x8b] = MODRM,				   /* MOV r, r/m */
+	[0xa0] = OFFSET | BYTE,			   /* MOV AL, moffs8 */
+	[0xa1] = OFFSET,			   /* MOV rAX, moffs */
+	[0xa2] = OFFSET | WRITE | BYTE,		   /* MOV moffs8, AL */
+	[0xa3] = OFFSET | WRITE,		   /* MOV moffs, rAX */
+	[0xc6] = MODRM | WRITE | BYTE | IMMEDIATE, /* MOV r/m8, imm8 */
+	[0xc7] = MODRM | WRITE | IMMEDIATE,	   /* MOV r/m, imm */
 };
 
-static inline uint8_t next(struct cursor *cursor)
+/* Prefixes that an instruction can usefully have: one of each of the three groups above. */
+#define MAX_PREFIXES 3
+
+/* Bytes of SIB and displacement behind ModRM with 32- or 64-bit addresses. */
+static inline unsigned int address_length(uint8_t modrm, uint8_t sib)
 {
-	if (unlikely(cursor->position >= cursor->count)) {
-		cursor->overrun = true;
+	unsigned int mod = modrm >> 6, rm = modrm & 7;
+	unsigned int length = rm == 4;
+
+	if (mod == 1)
+		return length + 1;
+	if (mod == 2 || rm == 5 || (rm == 4 && (sib & 7) == 5))
+		return length + 4;
+	return length;
+}
+
+static unsigned int address_length_16(uint8_t modrm)
+{
+	unsigned int mod = modrm >> 6;
+
+	return mod == 0 && (modrm & 7) == 6 ? 2 : mod;
+}
+
+/* Opcodes behind 0x0f. */
+static uint8_t two_byte_form(uint8_t opcode, struct insn *insn)
+{
+	switch (opcode) {
+	case 0xb6: /* MOVZX r, r/m8 */
+	case 0xbe: /* MOVSX r, r/m8 */
+		insn->size = 1;
+		break;
+	case 0xb7: /* MOVZX r, r/m16 */
+	case 0xbf: /* MOVSX r, r/m16 */
+		insn->size = 2;
+		break;
+	case 0xc3: /* MOVNTI m, r: 4 or 8 bytes, also in 16-bit code */
+		insn->size = insn->size == 8 ? 8 : 4;
+		return MODRM | WRITE;
+	default:
 		return 0;
 	}
-	return cursor->bytes[cursor->position++];
-}
-
-static uint64_t immediate(struct cursor *cursor, unsigned int size)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < size; i++)
-		value |= (uint64_t)next(cursor) << (8 * i);
-	return value;
-}
-
-/* Pass over ModRM's addressing bytes; the address itself is known from the exit. */
-static inline void skip_address(struct cursor *cursor, uint8_t modrm, unsigned int address_bits)
-{
-	unsigned int mod = modrm >> 6, rm = modrm & 7, displacement = 0;
-
-	if (address_bits == 16) {
-		if (mod == 1)
-			displacement = 1;
-		else if (mod == 2 || rm == 6)
-			displacement = 2;
-	} else {
-		if (rm == 4) {
-			uint8_t sib = next(cursor);
-
-			if (mod == 0 && (sib & 7) == 5)
-				displacement = 4;
-		}
-		if (mod == 1)
-			displacement = 1;
-		else if (mod == 2 || (mod == 0 && rm == 5))
-			displacement = 4;
-	}
-	cursor->position += displacement;
-}
-
-/* Operand size, address size and segment overrides; all are 0x26 to 0x67 with these bits. */
-static inline bool is_prefix(uint8_t byte)
-{
-	return (byte & 0xe7) == 0x26 || (byte >= 0x64 && byte <= 0x67);
+	insn->sign_extend = opcode >= 0xbe;
+	return MODRM;
 }
 
 bool decode(const uint8_t *bytes, unsigned int count, unsigned int code_bits, struct insn *insn)
 {
-	struct cursor cursor = { bytes, MIN(count, 15U), 0, false };
-	bool operand_prefix = false, address_prefix = false, has_modrm = true, byte = false;
-	unsigned int operand_size, address_bits;
-	uint8_t rex = 0, opcode, modrm = 0;
+	bool operand_prefix = false, address_prefix = false;
+	unsigned int position = 0, address_bits;
+	uint8_t rex = 0, modrm = 0, form;
 
-	for (opcode = next(&cursor); is_prefix(opcode); opcode = next(&cursor)) {
-		operand_prefix |= opcode == 0x66;
-		address_prefix |= opcode == 0x67;
+	while (unlikely((form = forms[bytes[position]]) == PREFIX)) {
+		operand_prefix |= bytes[position] == 0x66;
+		address_prefix |= bytes[position] == 0x67;
+		if (++position > MAX_PREFIXES)
+			return false;
 	}
-	if (code_bits == 64 && (opcode & 0xf0) == 0x40) {
-		rex = opcode;
-		opcode = next(&cursor);
+	if (code_bits == 64 && (bytes[position] & 0xf0) == 0x40) {
+		rex = bytes[position++];
+		form = forms[bytes[position]];
 	}
-	if (code_bits == 16)
-		operand_size = operand_prefix ? 4 : 2;
-	else
-		operand_size = rex & 8 ? 8 : operand_prefix ? 2 : 4;
-	if (code_bits == 64)
-		address_bits = address_prefix ? 32 : 64;
-	else
-		address_bits = (code_bits == 16) != address_prefix ? 16 : 32;
+	insn->size = code_bits == 16 ? 2 : 4;
+	if (operand_prefix)
+		insn->size ^= 6; /* 2 for 4, 4 for 2 */
+	if (rex & 8)
+		insn->size = 8;
+	insn->result = insn->size;
+	insn->sign_extend = insn->high_byte = false;
+	address_bits = code_bits;
+	if (address_prefix)
+		address_bits = code_bits == 32 ? 16 : 32;
 
-	*insn = (struct insn){ .size = (uint8_t)operand_size, .result = (uint8_t)operand_size };
-
-	switch (opcode) {
-	case 0x88: /* MOV r/m8, r8 */
-	case 0xc6: /* MOV r/m8, imm8 */
-		byte = true;
-		/* fall through */
-	case 0x89: /* MOV r/m, r */
-	case 0xc7: /* MOV r/m, imm */
-		insn->write = true;
-		insn->immediate = opcode >= 0xc6;
-		break;
-	case 0x8a: /* MOV r8, r/m8 */
-		byte = true;
-		/* fall through */
-	case 0x8b: /* MOV r, r/m */
-		break;
-	case 0xa0: /* MOV AL, moffs; A1 MOV rAX, moffs; A2 and A3: the other direction */
-	case 0xa1:
-	case 0xa2:
-	case 0xa3:
-		byte = !(opcode & 1);
-		insn->write = opcode & 2;
-		has_modrm = false;
-		break;
-	case 0x63: /* MOVSXD r, r/m32 */
+	if (unlikely(bytes[position] == 0x0f)) {
+		position++;
+		form = two_byte_form(bytes[position], insn);
+	} else if (form & BYTE) {
+		insn->size = insn->result = 1;
+	} else if (form & FROM_32) {
 		if (code_bits != 64)
 			return false;
 		insn->size = 4;
 		insn->sign_extend = true;
-		break;
-	case 0x0f:
-		opcode = next(&cursor);
-		switch (opcode) {
-		case 0xb6: /* MOVZX r, r/m8 */
-		case 0xbe: /* MOVSX r, r/m8 */
-			insn->size = 1;
-			insn->sign_extend = opcode == 0xbe;
-			break;
-		case 0xb7: /* MOVZX r, r/m16 */
-		case 0xbf: /* MOVSX r, r/m16 */
-			insn->size = 2;
-			insn->sign_extend = opcode == 0xbf;
-			break;
-		case 0xc3: /* MOVNTI m, r */
-			insn->write = true;
-			break;
-		default:
-			return false;
-		}
-		break;
-	default:
-		return false;
 	}
-	if (byte)
-		insn->size = insn->result = 1;
+	if (!(form & (MODRM | OFFSET)))
+		return false;
+	position++;
+	insn->write = form & WRITE;
+	insn->immediate = form & IMMEDIATE;
+	insn->reg = 0;
 
-	if (has_modrm) {
-		modrm = next(&cursor);
+	if (form & MODRM) {
+		modrm = bytes[position++];
 		if (modrm >> 6 == 3)
 			return false; /* register to register */
-		if (insn->immediate && modrm >> 3 & 7)
-			return false;
 		insn->reg = (uint8_t)((modrm >> 3 & 7) | (rex & 4) << 1);
 		/* Without REX, byte registers 4 to 7 are AH, CH, DH, BH. */
-		if (byte && !rex && !insn->immediate && insn->reg >= 4) {
+		if (unlikely(form & BYTE && !rex && insn->reg >= 4 && !insn->immediate)) {
 			insn->high_byte = true;
 			insn->reg -= 4;
 		}
-		skip_address(&cursor, modrm, address_bits);
+		position += address_bits == 16 ? address_length_16(modrm)
+					       : address_length(modrm, bytes[position]);
 	} else {
-		cursor.position += address_bits / 8;
+		position += address_bits / 8;
 	}
 	if (insn->immediate) {
-		insn->value = immediate(&cursor, MIN(insn->size, 4));
-		if (insn->size == 8) /* imm32, sign-extended */
-			insn->value = (uint64_t)(int64_t)(int32_t)insn->value;
+		unsigned int length = MIN(insn->size, 4);
+		int32_t value;
+
+		if (modrm >> 3 & 7)
+			return false; /* another instruction of the group */
+		memcpy(&value, bytes + position, sizeof(value));
+		position += length;
+		/* imm32 is sign-extended for 64-bit operands; the other sizes take their low bits. */
+		insn->value = (uint64_t)(int64_t)value;
 	}
-	insn->length = (uint8_t)cursor.position;
-	return !cursor.overrun && cursor.position <= cursor.count;
+	insn->length = (uint8_t)position;
+	return position <= count;
 }

@@ -9,22 +9,22 @@
 
 /* Position of register n of the encoding in struct guest_regs; RSP is not there. */
 static const uint8_t reg_offset[16] = {
-	offsetof(struct guest_regs, rax), offsetof(struct guest_regs, rcx),
-	offsetof(struct guest_regs, rdx), offsetof(struct guest_regs, rbx),
+	offsetof(struct guest_regs, rax),    offsetof(struct guest_regs, rcx),
+	offsetof(struct guest_regs, rdx),    offsetof(struct guest_regs, rbx),
 	offsetof(struct guest_regs, unused), offsetof(struct guest_regs, rbp),
-	offsetof(struct guest_regs, rsi), offsetof(struct guest_regs, rdi),
-	offsetof(struct guest_regs, r8),  offsetof(struct guest_regs, r9),
-	offsetof(struct guest_regs, r10), offsetof(struct guest_regs, r11),
-	offsetof(struct guest_regs, r12), offsetof(struct guest_regs, r13),
-	offsetof(struct guest_regs, r14), offsetof(struct guest_regs, r15),
+	offsetof(struct guest_regs, rsi),    offsetof(struct guest_regs, rdi),
+	offsetof(struct guest_regs, r8),     offsetof(struct guest_regs, r9),
+	offsetof(struct guest_regs, r10),    offsetof(struct guest_regs, r11),
+	offsetof(struct guest_regs, r12),    offsetof(struct guest_regs, r13),
+	offsetof(struct guest_regs, r14),    offsetof(struct guest_regs, r15),
 };
 
 #define REG_RSP 4
 
 static uint64_t reg_read(struct guest_regs *regs, const struct insn *insn)
 {
-	uint64_t value = insn->reg == REG_RSP ? guest_rsp() :
-						*(uint64_t *)((char *)regs + reg_offset[insn->reg]);
+	uint64_t value = insn->reg == REG_RSP ? guest_rsp()
+					      : *(uint64_t *)((char *)regs + reg_offset[insn->reg]);
 
 	return insn->high_byte ? value >> 8 : value;
 }
@@ -37,8 +37,8 @@ static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t
 	if (insn->size < 8) {
 		unsigned int shift = 64 - insn->size * 8U;
 
-		value = insn->sign_extend ? (uint64_t)((int64_t)(value << shift) >> shift) :
-					    value << shift >> shift;
+		value = insn->sign_extend ? (uint64_t)((int64_t)(value << shift) >> shift)
+					  : value << shift >> shift;
 	}
 	if (insn->high_byte)
 		value = (old & ~0xff00UL) | (value & 0xff) << 8;
@@ -55,8 +55,8 @@ static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t
 }
 
 /* Device registers that share a page with others: the cell's config lists them by their bytes. */
-static bool subpage_access(const struct cell *cell, uint64_t address, bool write,
-			   unsigned int size, uint64_t *value)
+static bool subpage_access(const struct cell *cell, uint64_t address, bool write, unsigned int size,
+			   uint64_t *value)
 {
 	struct cl_memory region;
 
@@ -72,12 +72,12 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
 		registers += address & ~PAGE_MASK;
 		switch (size) {
-#define ACCESS(bytes, type)                                     \
-	case bytes:                                             \
-		if (write)                                      \
+#define ACCESS(bytes, type)                                         \
+	case bytes:                                                 \
+		if (write)                                          \
 			*(volatile type *)registers = (type)*value; \
-		else                                            \
-			*value = *(volatile type *)registers;   \
+		else                                                \
+			*value = *(volatile type *)registers;       \
 		break
 			ACCESS(1, uint8_t);
 			ACCESS(2, uint16_t);
@@ -130,8 +130,8 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 			pci_config_write(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff, size,
 					 value32);
 		else
-			*value = pci_config_read(cell, bdf_and_offset >> 12,
-						 bdf_and_offset & 0xfff, size);
+			*value = pci_config_read(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff,
+						 size);
 		return true;
 	}
 	exits[CL_EXIT_MMIO]++;
@@ -153,14 +153,15 @@ static void not_emulated(bool write, uint64_t address, const unsigned char *byte
 		cell_denied("unknown instruction at address", address, guest_rip());
 		vendor_inject_exception(13, true, 0);
 	} else {
-		cell_fail("%s of 0x%lx by unknown instruction %s", write ? "write" : "read", address,
-			  text);
+		cell_fail("%s of 0x%lx by unknown instruction %s", write ? "write" : "read",
+			  address, text);
 	}
 }
 
-void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
+static __attribute__((noinline)) void mmio_emulate(struct guest_regs *regs, uint64_t address,
+						   bool write)
 {
-	unsigned char copy[16];
+	unsigned char copy[DECODE_BUFFER];
 	const unsigned char *bytes;
 	unsigned int count = guest_assisted_bytes(&bytes);
 	struct insn insn;
@@ -170,7 +171,12 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 		count = guest_fetch(copy);
 		bytes = copy;
 	}
-	if (!count || !decode(bytes, count, guest_in_64bit() ? 64 : guest_in_32bit() ? 32 : 16, &insn) ||
+	if (!count ||
+	    !decode(bytes, count,
+		    guest_in_64bit()   ? 64
+		    : guest_in_32bit() ? 32
+				       : 16,
+		    &insn) ||
 	    insn.write != write) {
 		local->exits[CL_EXIT_MMIO]++;
 		not_emulated(write, address, bytes, count);
@@ -183,4 +189,44 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	if (!insn.write)
 		reg_write(regs, &insn, value);
 	guest_skip(insn.length);
+}
+
+/*
+ * A write to an xAPIC register by a plain MOV: frequent (end of interrupt, timer, IPIs) and
+ * therefore short. False: not that; nothing has been done.
+ */
+static inline bool xapic_store(struct guest_regs *regs, uint64_t address)
+{
+	unsigned char copy[DECODE_BUFFER];
+	const unsigned char *bytes;
+	struct store32 store;
+	uint32_t value;
+
+	if (!guest_in_64bit())
+		return false;
+	if (guest_assisted_bytes(&bytes) != 15) {
+		if (guest_fetch(copy) != 15)
+			return false;
+		bytes = copy;
+	}
+	if (!decode_store32(bytes, &store))
+		return false;
+	if (store.immediate)
+		value = store.value;
+	else if (store.reg == REG_RSP)
+		return false;
+	else
+		value = *(uint32_t *)((char *)regs + reg_offset[store.reg]);
+	local->exits[CL_EXIT_XAPIC]++;
+	apic_mmio_write(address & 0xfff, value);
+	guest_skip(store.length);
+	return true;
+}
+
+void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
+{
+	if (write && (address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode &&
+	    likely(xapic_store(regs, address)))
+		return;
+	mmio_emulate(regs, address, write);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Model-specific registers: default deny, the tables below are what is allowed. APM vol. 2,
- * appendix A. A register that a guest may neither read nor write raises #GP, as if it were not there.
+ * appendix A. A register that a guest may neither read nor write raises #GP, as if it were not
+ * there.
  */
 #include <vendor.h>
 #include <x86.h>
@@ -14,13 +15,12 @@ struct msr_range {
 
 /* Per-CPU registers of the guest that the CPU saves or that concern nobody else: no exit. */
 static const struct msr_range own_registers[] = {
-	{ 0x10, 0x10 },		      /* TSC */
-	{ 0x48, 0x49 },		      /* SPEC_CTRL, PRED_CMD */
-	{ 0x174, 0x176 },	      /* SYSENTER_CS, ESP, EIP */
-	{ MSR_PAT, MSR_PAT },	      /* the guest's own with nested paging, APM 15.25.8 */
-	{ 0x6a0, 0x6a8 },	      /* CET */
-	{ 0xc0000081, 0xc0000084 },   /* STAR, LSTAR, CSTAR, SFMASK */
-	{ 0xc0000100, 0xc0000103 },   /* FS base, GS base, KERNEL_GS base, TSC_AUX */
+	{ 0x48, 0x49 },		    /* SPEC_CTRL, PRED_CMD */
+	{ 0x174, 0x176 },	    /* SYSENTER_CS, ESP, EIP */
+	{ MSR_PAT, MSR_PAT },	    /* the guest's own with nested paging, APM 15.25.8 */
+	{ 0x6a0, 0x6a8 },	    /* CET */
+	{ 0xc0000081, 0xc0000084 }, /* STAR, LSTAR, CSTAR, SFMASK */
+	{ 0xc0000100, 0xc0000103 }, /* FS base, GS base, KERNEL_GS base, TSC_AUX */
 };
 
 /* x2APIC registers that concern this CPU alone: TPR to EOI, SVR, ESR, timer, SELF IPI. */
@@ -31,11 +31,14 @@ static const struct msr_range own_x2apic[] = {
 
 /* Cells read these as they are. */
 static const struct msr_range cell_reads[] = {
-	{ 0x8b, 0x8b },		    /* microcode level */
-	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
-	{ 0xfe, 0xfe },		    /* MTRRcap */
-	{ 0x200, 0x20f },	    /* MTRRs */
-	{ 0x250, 0x250 },	    { 0x258, 0x259 }, { 0x268, 0x26f },
+	{ MSR_TSC, MSR_TSC },
+	{ 0x8b, 0x8b },	  /* microcode level */
+	{ 0xe7, 0xe8 },	  /* MPERF, APERF */
+	{ 0xfe, 0xfe },	  /* MTRRcap */
+	{ 0x200, 0x20f }, /* MTRRs */
+	{ 0x250, 0x250 },
+	{ 0x258, 0x259 },
+	{ 0x268, 0x26f },
 	{ 0x2ff, 0x2ff },	    /* MTRRdefType */
 	{ 0x802, 0x803 },	    /* x2APIC id, version */
 	{ 0x80d, 0x80d },	    /* LDR */
@@ -52,18 +55,18 @@ static const struct msr_range cell_reads[] = {
  * TOP_MEM, IORRs, microcode, which could change the ground under the hypervisor.
  */
 static const struct msr_range root_writes[] = {
-	{ 0x10, 0x10 },		    /* TSC */
+	{ MSR_TSC, MSR_TSC },
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
-	{ 0xe7, 0xe8 },		    /* MPERF, APERF */
+	{ 0xe7, 0xe8 }, /* MPERF, APERF */
 	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
-	{ 0x179, 0x17b },	    /* machine check */
-	{ 0x1b0, 0x1b1 },	    /* energy, thermal */
+	{ 0x179, 0x17b }, /* machine check */
+	{ 0x1b0, 0x1b1 }, /* energy, thermal */
 	{ MSR_DEBUGCTL, MSR_DEBUGCTL },
 	{ 0x1fc, 0x1fc },
-	{ 0x200, 0x26f },	    /* MTRRs */
+	{ 0x200, 0x26f }, /* MTRRs */
 	{ 0x2ff, 0x2ff },
-	{ 0x280, 0x29f },	    /* CMCI */
-	{ 0x400, 0x47f },	    /* machine check banks */
+	{ 0x280, 0x29f }, /* CMCI */
+	{ 0x400, 0x47f }, /* machine check banks */
 	{ MSR_XSS, MSR_XSS },
 	{ 0xc81, 0xc91 },	    /* cache allocation */
 	{ 0xc0000108, 0xc0000108 }, /* prefetch control */
@@ -109,8 +112,8 @@ static void allow(unsigned char *bitmap, const struct msr_range *ranges, unsigne
 	}
 }
 
-#define READ  1U
-#define WRITE 2U
+#define READ			    1U
+#define WRITE			    2U
 #define ALLOW(bitmap, ranges, bits) allow(bitmap, ranges, ARRAY_SIZE(ranges), bits)
 
 static void intercept(unsigned char *bitmap, uint32_t msr)
@@ -155,7 +158,8 @@ bool msr_read(uint32_t msr, uint64_t *value)
 		*value = guest_efer();
 		return true;
 	case MSR_VM_CR:
-		/* Locked off: there is no SVM for a cell. Root would remember that for the time after us. */
+		/* Locked off: there is no SVM for a cell. Root would remember that for the time
+		 * after us. */
 		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
 		return true;
 	default:
@@ -195,6 +199,10 @@ bool msr_write(uint32_t msr, uint64_t value)
 	switch (msr) {
 	case MSR_EFER:
 		return write_efer(value);
+	case MSR_TSC:
+		/* A cell's own view: root's clock stays right when the CPU comes back. */
+		guest_set_tsc(value);
+		return true;
 	case MSR_APIC_BASE:
 		/* Mode and address are those of the whole machine. */
 		if (value == local->apic_base)

@@ -49,8 +49,7 @@ static int split(const struct paging *paging, uint64_t *entry, unsigned int leve
 	return 0;
 }
 
-int paging_update(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size,
-		  uint64_t bits)
+int paging_update(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size, uint64_t bits)
 {
 	while (size) {
 		uint64_t *table = paging->root;
@@ -66,8 +65,8 @@ int paging_update(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t 
 
 			done = step - (virt & (step - 1));
 			if (bits ? whole && level <= paging->leaf_level && !(phys & (step - 1)) &&
-					   !is_table :
-				   !(*entry & PTE_P) || (whole && !is_table)) {
+					    !is_table
+				 : !(*entry & PTE_P) || (whole && !is_table)) {
 				uint64_t leaf = level > 1 ? PTE_PS : 0;
 
 				WRITE_ONCE(*entry, bits ? phys | bits | leaf : 0);

@@ -4,9 +4,9 @@
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
 
-#define PCI_ADDRESS  0xcf8
-#define PCI_DATA     0xcfc
-#define COM1	     0x3f8
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+#define COM1	    0x3f8
 
 static void set_intercept(unsigned char *bitmap, unsigned int port, bool intercept)
 {
@@ -29,7 +29,8 @@ void pio_init_cell(struct cell *cell)
 		for (uint32_t port = range.base; port < range.base + range.length; port++)
 			set_intercept(bitmap, port, false);
 	}
-	/* Address and data port of the PCI configuration space work only as a pair, one user at a time. */
+	/* Address and data port of the PCI configuration space work only as a pair, one user at a
+	 * time. */
 	for (unsigned int port = PCI_ADDRESS; port < PCI_DATA + 4; port++)
 		set_intercept(bitmap, port, true);
 	/* A port that another cell has is not root's while it has it. */

@@ -62,6 +62,9 @@ int arch_cell_init(struct cell *cell)
 	arch->npt_phys = virt_to_phys(arch->npt.root);
 	arch->io_bitmap_phys = virt_to_phys(arch->io_bitmap);
 	arch->msr_bitmap_phys = virt_to_phys(arch->msr_bitmap);
+	err = ioapic_init_cell(cell);
+	if (err)
+		goto no_memory;
 	pio_init_cell(cell);
 	msr_init_cell(cell);
 	/* xAPIC: every CPU reads its own registers, writes are moderated. */
@@ -76,6 +79,7 @@ int arch_cell_init(struct cell *cell)
 			arch->comm_address = region.virt;
 	if (cell != &root_cell) {
 		pio_move(cell, true);
+		ioapic_move(cell, true);
 		err = pci_move(cell, true);
 		if (err) {
 			arch_cell_exit(cell);
@@ -94,6 +98,7 @@ no_memory:
 void arch_cell_exit(struct cell *cell)
 {
 	pio_move(cell, false);
+	ioapic_move(cell, false);
 	/* The tables for these pages exist: mapping them again cannot fail. */
 	(void)pci_move(cell, false);
 	paging_exit(&cell->arch.npt);

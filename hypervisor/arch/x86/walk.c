@@ -8,7 +8,11 @@
 
 #define PAGE_4M_ADDRESS 0xffc00000UL
 
-#define SLOT_CODE 0 /* else the level of the table, 1 to 5 */
+static void forget_fetches(void)
+{
+	for (unsigned int i = 0; i < CODE_PAGES; i++)
+		local->fetches[i].page = ~0UL;
+}
 
 static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int slot)
 {
@@ -16,6 +20,11 @@ static const volatile char *guest_page_miss(uint64_t guest_phys, unsigned int sl
 
 	if (host == ~0UL)
 		return NULL;
+	/* Remembered fetches that point into the window that moves */
+	if (slot < GUEST_CODE)
+		forget_fetches();
+	else
+		local->fetches[slot - GUEST_CODE].page = ~0UL;
 	local->guest_pages[slot].guest_page = guest_phys & PAGE_MASK;
 	local->guest_pages[slot].window = window(WINDOW_GUEST + slot, host & PAGE_MASK, 0);
 	return local->guest_pages[slot].window;
@@ -36,6 +45,7 @@ void guest_forget_pages(void)
 {
 	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++)
 		local->guest_pages[slot].guest_page = ~0UL;
+	forget_fetches();
 }
 
 static uint64_t walk_32bit(uint64_t linear)
@@ -43,7 +53,8 @@ static uint64_t walk_32bit(uint64_t linear)
 	uint64_t entry = guest_cr3();
 
 	for (unsigned int level = 2; level; level--) {
-		const volatile uint32_t *table = (const volatile void *)guest_page(entry & 0xfffff000UL, level);
+		const volatile uint32_t *table =
+			(const volatile void *)guest_page(entry & 0xfffff000UL, level);
 
 		if (!table)
 			return ~0UL;
@@ -80,9 +91,18 @@ static uint64_t walk_pae(uint64_t linear)
 	return base | (linear & ~PAGE_MASK);
 }
 
-/* By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there. */
-static inline uint64_t linear_to_phys(uint64_t linear)
+static inline unsigned int code_slot(uint64_t linear)
 {
+	return linear >> PAGE_SHIFT & (CODE_PAGES - 1);
+}
+
+/*
+ * By the guest's own tables; ~0: not mapped. Rights need no check: the CPU has fetched from there.
+ * In long mode the entries that were met stay in fetches[code_slot(linear)].walk.
+ */
+static uint64_t linear_to_phys(uint64_t linear)
+{
+	__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear)];
 	unsigned int level = guest_cr4() & CR4_LA57 ? 5 : 4;
 	unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
 	uint64_t entry = guest_cr3();
@@ -92,12 +112,18 @@ static inline uint64_t linear_to_phys(uint64_t linear)
 			return linear;
 		return guest_cr4() & CR4_PAE ? walk_pae(linear) : walk_32bit(linear);
 	}
-	for (;; level--, shift -= 9) {
-		const volatile char *page = guest_page(entry & PTE_ADDRESS, level);
+	fetch->page = ~0UL;
+	for (unsigned int i = 0;; i++, level--, shift -= 9) {
+		const volatile uint64_t *table =
+			(const volatile uint64_t *)guest_page(entry & PTE_ADDRESS, level);
 
-		if (!page)
+		if (!table)
 			return ~0UL;
-		entry = ((const volatile uint64_t *)page)[linear >> shift & 511];
+		table += linear >> shift & 511;
+		entry = *table;
+		fetch->walk[i].entry = table;
+		fetch->walk[i].value = entry;
+		fetch->levels = i + 1;
 		if (!(entry & PTE_P))
 			return ~0UL;
 		if (level == 1 || (level <= 3 && entry & PTE_PS)) {
@@ -108,30 +134,69 @@ static inline uint64_t linear_to_phys(uint64_t linear)
 	}
 }
 
-unsigned int guest_fetch(unsigned char *bytes)
+/* The page of an earlier fetch, if this one is from there too and no table entry has changed since.
+ */
+static inline const volatile char *same_page(uint64_t linear)
 {
-	uint64_t linear = guest_rip() + (guest_in_64bit() ? 0 : guest_cs_base());
+	__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear)];
+
+	if (fetch->page != (linear & PAGE_MASK) || fetch->cr3 != guest_cr3())
+		return NULL;
+	for (unsigned int i = 0; i < fetch->levels; i++)
+		if (*fetch->walk[i].entry != fetch->walk[i].value)
+			return NULL;
+	return fetch->code;
+}
+
+static inline void copy_16(unsigned char *bytes, const volatile char *code)
+{
+	*(uint64_t *)bytes = *(const volatile uint64_t *)code;
+	*(uint64_t *)(bytes + 8) = *(const volatile uint64_t *)(code + 8);
+}
+
+static unsigned int fetch_slowly(uint64_t linear, unsigned char *bytes)
+{
 	unsigned int done = 0;
 
-	if (!guest_in_64bit())
-		linear &= 0xffffffffUL;
 	while (done < 15) {
+		__typeof__(local->fetches[0]) *fetch = &local->fetches[code_slot(linear + done)];
 		uint64_t phys = linear_to_phys(linear + done);
 		unsigned int offset = (linear + done) & ~PAGE_MASK;
 		const volatile char *page;
 
 		if (phys == ~0UL)
 			break;
-		page = guest_page(phys, SLOT_CODE);
+		page = guest_page(phys, GUEST_CODE + code_slot(linear + done));
 		if (!page)
 			break;
-		if (likely(!done && offset <= PAGE_SIZE - 16)) {
-			*(uint64_t *)bytes = *(const volatile uint64_t *)(page + offset);
-			*(uint64_t *)(bytes + 8) = *(const volatile uint64_t *)(page + offset + 8);
+		if (guest_in_64bit()) {
+			fetch->code = page;
+			fetch->cr3 = guest_cr3();
+			fetch->page = (linear + done) & PAGE_MASK;
+		}
+		if (!done && offset <= PAGE_SIZE - 16) {
+			copy_16(bytes, page + offset);
 			return 15;
 		}
 		for (; done < 15 && offset < PAGE_SIZE; offset++)
 			bytes[done++] = (unsigned char)page[offset];
 	}
 	return done;
+}
+
+unsigned int guest_fetch(unsigned char *bytes)
+{
+	uint64_t linear = guest_rip();
+
+	if (likely(guest_in_64bit())) {
+		const volatile char *page = same_page(linear);
+
+		if (likely(page && (linear & ~PAGE_MASK) <= PAGE_SIZE - 16)) {
+			copy_16(bytes, page + (linear & ~PAGE_MASK));
+			return 15;
+		}
+	} else {
+		linear = (linear + guest_cs_base()) & 0xffffffffUL;
+	}
+	return fetch_slowly(linear, bytes);
 }

@@ -3,8 +3,12 @@
 #ifndef ARCH_CELL_H
 #define ARCH_CELL_H
 
+#include <asm.h>
 #include <hv.h>
 #include <paging.h>
+#include <cloister/config.h>
+
+struct cpu;
 
 /* Where a CPU starts. */
 struct arch_start {
@@ -18,7 +22,7 @@ struct arch_cpu {
 	uint32_t dfr;
 };
 
-struct cl_pci_device;
+#define MAX_CHIPS 8
 
 struct arch_cell {
 	struct paging npt; /* guest-physical to host-physical */
@@ -28,8 +32,16 @@ struct arch_cell {
 	uint64_t io_bitmap_phys, msr_bitmap_phys;
 	uint32_t pci_address;	/* what the cell wrote to port 0xcf8 */
 	uint32_t ioapic_select; /* and to the IOAPIC's index register */
-	uint64_t ioapic_pins;
+	/* IOAPICs of its config; root's pins less those that other cells have */
+	struct cl_irqchip chips[MAX_CHIPS];
+	unsigned int chip_count;
 	uint64_t comm_address; /* guest-physical, 0: none */
 };
+
+/* This CPU: the first word of its private page, see struct local_data. */
+static inline struct cpu *arch_this_cpu(void)
+{
+	return *(struct cpu **)local_base();
+}
 
 #endif

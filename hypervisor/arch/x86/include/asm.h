@@ -33,20 +33,21 @@
 #define RFLAGS_RESERVED BIT(1)
 #define RFLAGS_IF	BIT(9)
 
-#define MSR_TSC_ADJUST	   0x3b
-#define MSR_APIC_BASE	   0x1b
-#define MSR_SPEC_CTRL	   0x48
-#define MSR_MISC_ENABLE	   0x1a0
-#define MSR_DEBUGCTL	   0x1d9
-#define MSR_PAT		   0x277
-#define MSR_S_CET	   0x6a2
-#define MSR_ISST	   0x6a8
-#define MSR_XSS		   0xda0
-#define MSR_X2APIC	   0x800
-#define MSR_EFER	   0xc0000080
-#define MSR_TSC_AUX	   0xc0000103
-#define MSR_VM_CR	   0xc0010114
-#define MSR_VM_HSAVE_PA	   0xc0010117
+#define MSR_TSC		0x10
+#define MSR_TSC_ADJUST	0x3b
+#define MSR_APIC_BASE	0x1b
+#define MSR_SPEC_CTRL	0x48
+#define MSR_MISC_ENABLE 0x1a0
+#define MSR_DEBUGCTL	0x1d9
+#define MSR_PAT		0x277
+#define MSR_S_CET	0x6a2
+#define MSR_ISST	0x6a8
+#define MSR_XSS		0xda0
+#define MSR_X2APIC	0x800
+#define MSR_EFER	0xc0000080
+#define MSR_TSC_AUX	0xc0000103
+#define MSR_VM_CR	0xc0010114
+#define MSR_VM_HSAVE_PA 0xc0010117
 
 #define APIC_BASE_BSP	 BIT(8)
 #define APIC_BASE_X2APIC BIT(10)
@@ -68,8 +69,9 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-		     : "memory");
+	uint32_t low = value & 0xffffffff, high = value >> 32;
+
+	asm volatile("wrmsr" : : "c"(msr), "a"(low), "d"(high) : "memory");
 }
 
 static inline uint64_t rdtsc(void)
@@ -86,15 +88,15 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, 
 	asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(sub));
 }
 
-#define CR_ACCESSORS(name)                                           \
-	static inline uint64_t read_##name(void)                     \
-	{                                                            \
-		uint64_t value;                                      \
-		asm volatile("mov %%" #name ", %0" : "=r"(value));   \
-		return value;                                        \
-	}                                                            \
-	static inline void write_##name(uint64_t value)              \
-	{                                                            \
+#define CR_ACCESSORS(name)                                                  \
+	static inline uint64_t read_##name(void)                            \
+	{                                                                   \
+		uint64_t value;                                             \
+		asm volatile("mov %%" #name ", %0" : "=r"(value));          \
+		return value;                                               \
+	}                                                                   \
+	static inline void write_##name(uint64_t value)                     \
+	{                                                                   \
 		asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
 	}
 CR_ACCESSORS(cr0)

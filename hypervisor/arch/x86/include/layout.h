@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The hypervisor's address space. Linux has nothing in this half-terabyte slot (Linux
- * Documentation/arch/x86/x86_64/mm.rst: a hole behind KASAN), with 4- and with 5-level tables, so no
- * global TLB entry of Linux can be in the way.
+ * Documentation/arch/x86/x86_64/mm.rst: a hole behind KASAN), with 4- and with 5-level tables, so
+ * no global TLB entry of Linux can be in the way.
  */
 #ifndef X86_LAYOUT_H
 #define X86_LAYOUT_H
@@ -28,16 +28,16 @@
 #define LOCAL_WINDOWS	(LOCAL_BASE + LOCAL_PAGE_WINDOWS * 4096)
 
 /* A CPU's area behind the image, in pages. */
-#define AREA_TOP	0 /* top-level table */
-#define AREA_PML4	1 /* with 5-level paging the level below */
-#define AREA_PDPT	2
-#define AREA_PD		3
-#define AREA_PT		4
-#define AREA_STACK	5
-#define AREA_PRIVATE	7
-#define AREA_VMCB	8
-#define AREA_HSAVE	9
-#define AREA_PAGES	10
+#define AREA_TOP     0 /* top-level table */
+#define AREA_PML4    1 /* with 5-level paging the level below */
+#define AREA_PDPT    2
+#define AREA_PD	     3
+#define AREA_PT	     4
+#define AREA_STACK   5
+#define AREA_PRIVATE 7
+#define AREA_VMCB    8
+#define AREA_HSAVE   9
+#define AREA_PAGES   10
 
 #define HV_CS 0x08
 #define HV_DS 0x10

@@ -8,8 +8,13 @@
 #include <cell.h>
 #include <layout.h>
 
-/* Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and code. */
-#define GUEST_PAGES 6
+/*
+ * Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and the code
+ * pages of the last fetches, by the low bits of their page number.
+ */
+#define CODE_PAGES  8
+#define GUEST_CODE  6
+#define GUEST_PAGES (GUEST_CODE + CODE_PAGES)
 
 struct guest_regs {
 	uint64_t r15, r14, r13, r12, rbp; /* not there in a fast exit, see enter.S */
@@ -28,10 +33,10 @@ struct linux_state {
 
 /* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
 struct local_data {
-	struct cpu *cpu; /* offset 0: the NMI handler in entry.S reads it */
+	struct cpu *cpu;    /* offset 0: the NMI handler in entry.S reads it */
 	uint64_t vmcb_phys; /* offset 8: entry.S */
 	uint64_t hsave_phys;
-	uint64_t *top_table;	/* in the local mapping, to map the trampoline for the way out */
+	uint64_t *top_table; /* in the local mapping, to map the trampoline for the way out */
 	struct linux_state linux_state;
 	uint64_t *exits;     /* counters in the info region */
 	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */
@@ -40,6 +45,19 @@ struct local_data {
 		uint64_t guest_page; /* what the window shows, ~0: nothing */
 		const volatile char *window;
 	} guest_pages[GUEST_PAGES]; /* by use, see walk.c */
+	struct {
+		uint64_t cr3, page; /* ~0: nothing is remembered */
+		unsigned int levels;
+		struct {
+			const volatile uint64_t *entry; /* in a window */
+			uint64_t value;
+		} walk[5];
+		const volatile char *code;
+	} fetches[CODE_PAGES]; /* in 64-bit mode, see walk.c */
+	struct {
+		uint32_t dest, generation;
+		uint32_t target; /* its APIC id */
+	} last_logical;		 /* the last logical destination in xAPIC mode, see apic.c */
 };
 
 #define local ((struct local_data *)local_base())
@@ -47,6 +65,12 @@ struct local_data {
 extern bool x2apic_mode;
 extern uint8_t phys_bits;
 extern bool have_cet;
+
+/* Called from entry.S */
+uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area);
+void boot_continue(void);
+void exception_fatal(const uint64_t *frame);
+void apic_drained(void);
 
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
@@ -74,7 +98,7 @@ void apic_init(void);
 void apic_cpu_init(struct cpu *cpu);
 void apic_reset(struct cpu *cpu); /* nothing pending, timer off, as after a reset */
 void apic_send_nmi(const struct cpu *cpu);
-void apic_icr_write(uint64_t icr); /* by the guest, in the x2APIC layout */
+void apic_icr_write(uint64_t icr);		   /* by the guest, in the x2APIC layout */
 bool apic_msr_write(uint32_t msr, uint64_t value); /* moderated x2APIC registers; false: #GP */
 void apic_mmio_write(unsigned int offset, uint32_t value);
 uint32_t apic_mmio_read(unsigned int offset);
@@ -95,6 +119,8 @@ int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of 
 extern uint64_t ecam_start, ecam_end;
 
 /* ioapic.c */
+int ioapic_init_cell(struct cell *cell);
+void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
 
 /* msr.c */
@@ -103,13 +129,19 @@ bool msr_write(uint32_t msr, uint64_t value);
 void msr_init_cell(struct cell *cell);
 
 /* cpuid.c */
-void cpuid_emulate(struct guest_regs *regs);
+/* Take out of the CPU's answer what the guest does not have. */
+void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+/* Which leaves that could be: 1, 7, 80000001, 8000000a, 4xxxxxxx, and some that it leaves alone. */
+static inline bool cpuid_is_filtered(uint32_t leaf)
+{
+	return (leaf & ~6U) == 1 || (leaf & ~0xbU) == 0x80000000 || leaf >> 28 == 4;
+}
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
 
 /* walk.c */
-/* Copy up to 15 bytes of the current instruction to a buffer of 16; returns how many there are. */
+/* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
 /* The cell's mappings have changed, or the cell: forget the windows on its pages. */
 void guest_forget_pages(void);

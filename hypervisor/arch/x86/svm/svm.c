@@ -9,7 +9,10 @@
 /* One guest per CPU: ASID 0 is the hypervisor's. */
 #define GUEST_ASID 1
 
+/* enter.S, and what it calls */
 extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
+bool svm_exit_fast(struct guest_regs *regs);
+void svm_exit(struct guest_regs *regs);
 
 static uint32_t features; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
@@ -26,7 +29,7 @@ static uint32_t features; /* CPUID 0x8000000a EDX */
 #define SEG_CODE32 0x0c9b
 #define SEG_DATA32 0x0c93
 #define SEG_LDT	   0x0082
-#define SEG_TSS    0x008b
+#define SEG_TSS	   0x008b
 
 static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
 		  const char *rule)
@@ -75,8 +78,9 @@ static void init_control(void)
 {
 	memset(vmcb, 0, PAGE_SIZE);
 	/*
-	 * #DB and #AC can recur without end while they are delivered, with NMIs locked out: they are
-	 * intercepted and injected so that a CPU can always be taken back. #MC: see machine_check().
+	 * #DB and #AC can recur without end while they are delivered, with NMIs locked out: they
+	 * are intercepted and injected so that a CPU can always be taken back. #MC: see
+	 * machine_check().
 	 */
 	vmcb->intercept_exceptions = BIT(1) | BIT(17) | BIT(18);
 	vmcb->intercept1 = INTERCEPT1_NMI | INTERCEPT1_INIT | INTERCEPT1_CPUID | INTERCEPT1_INVD |
@@ -249,6 +253,9 @@ void arch_cpu_reset(struct cpu *cpu)
 	cpuid(0x80000001, 0, &a, &b, &c, &d);
 	if (d & BIT(27))
 		wrmsr(MSR_TSC_AUX, 0);
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
+		wrmsr(MSR_SPEC_CTRL, 0);
 }
 
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
@@ -323,14 +330,14 @@ static inline void skip(unsigned int plain_length)
 
 static void exit_nmi(void)
 {
+	bool kick = __atomic_load_n(&local->cpu->kick_pending, __ATOMIC_SEQ_CST);
+
 	/* GIF = 0 holds the NMI back: let it in, exception_nmi() takes it. */
-	if (__atomic_load_n(&local->cpu->kick_pending, __ATOMIC_SEQ_CST)) {
-		asm volatile("stgi\n\tclgi" : : : "memory");
-		cpu_handle_events();
-		return;
-	}
 	asm volatile("stgi\n\tclgi" : : : "memory");
-	arch_inject_nmi(local->cpu);
+	if (!kick)
+		arch_inject_nmi(local->cpu);
+	/* In any case: a kick that was sent just now has become one with the guest's NMI. */
+	cpu_handle_events();
 }
 
 /*
@@ -423,23 +430,29 @@ static void exit_rare(uint64_t code)
 	}
 }
 
-/* What every exit begins with. */
+/* What every exit begins with. Clean bits: a fast exit leaves them, it can only clear some. */
 static inline void begin_exit(void)
 {
-	vmcb->clean_bits = local->clean_mask;
 	vmcb->tlb_control = 0;
 	vmcb->event_inj = 0;
 }
 
-/* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for another. */
+/* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for
+ * another. */
 
 static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
+	uint32_t a, b, c, d;
+
 	begin_exit();
 	count(CL_EXIT_CPUID);
-	regs->rax = vmcb->rax;
-	cpuid_emulate(regs);
-	vmcb->rax = regs->rax;
+	cpuid((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
+	if (unlikely(cpuid_is_filtered((uint32_t)vmcb->rax)))
+		cpuid_filter((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
+	vmcb->rax = a;
+	regs->rbx = b;
+	regs->rcx = c;
+	regs->rdx = d;
 	skip(2);
 	return true;
 }
@@ -515,12 +528,10 @@ bool svm_exit_fast(struct guest_regs *regs)
 {
 	uint64_t code = vmcb->exit_code;
 
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-		return false;
-	if (code == EXIT_CPUID)
-		return fast_cpuid(regs);
 	if (code == EXIT_MSR)
 		return vmcb->exit_info1 ? fast_msr_write(regs) : fast_msr_read(regs);
+	if (code == EXIT_CPUID)
+		return fast_cpuid(regs);
 	if (code == EXIT_IOIO)
 		return fast_ioio();
 	if (code == EXIT_VMMCALL)
@@ -534,13 +545,11 @@ void svm_exit(struct guest_regs *regs)
 	uint64_t code = vmcb->exit_code;
 
 	begin_exit();
+	vmcb->clean_bits = local->clean_mask;
 	regs->rax = vmcb->rax;
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
+	/* Not in fast exits: an instruction's intercept is never in the middle of a delivery. */
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		reinject();
-		/* It comes again when the event has been delivered: no guest can loop here. */
-		if (code >= EXIT_CPUID && code <= EXIT_VMMCALL && code != EXIT_SHUTDOWN)
-			return;
-	}
 
 	if (code == EXIT_NPF) {
 		exit_npf(regs);

@@ -58,6 +58,12 @@ static inline uint64_t guest_cs_base(void)
 	return vmcb->cs.base;
 }
 
+static inline void guest_set_tsc(uint64_t tsc)
+{
+	vmcb->tsc_offset = tsc - rdtsc();
+	vmcb->clean_bits &= ~(uint32_t)CLEAN_INTERCEPT;
+}
+
 /* Go on behind the current instruction. */
 static inline void guest_skip(unsigned int length)
 {

@@ -36,8 +36,8 @@ struct svm_vmcb {
 	uint64_t virt_ext;   /* 0x0b8 */
 	uint32_t clean_bits; /* 0x0c0 */
 	uint32_t reserved0c4;
-	uint64_t next_rip;	   /* 0x0c8 */
-	uint8_t fetched_bytes;	   /* 0x0d0 */
+	uint64_t next_rip;     /* 0x0c8 */
+	uint8_t fetched_bytes; /* 0x0d0 */
 	uint8_t guest_bytes[15];
 	uint8_t reserved0e0[0x400 - 0xe0];
 
@@ -119,8 +119,8 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 #define TLB_FLUSH_ALL  1 /* all ASIDs */
 #define TLB_FLUSH_ASID 3
 
-#define NPF_WRITE BIT(1)
-#define NPF_FETCH BIT(4)
+#define NPF_WRITE	 BIT(1)
+#define NPF_FETCH	 BIT(4)
 #define NPF_GUEST_TABLES BIT(33) /* while walking the guest's page tables */
 
 #endif

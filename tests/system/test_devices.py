@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Devices and memory that a config gives to a cell: interrupt pins, PCI functions, registers, shared
+memory; what the cell does with them, and that neither it nor root gets at the other's."""
+
+import re
+
+import pytest
+
+import blobs
+import cloister
+
+DEVFN = 5 << 3
+ECAM = 0xB0000000
+IOAPIC = 0xFEC00000
+
+# No interrupt remapping here: with it, only root's Linux can write valid redirection entries. A HPET
+# that Linux uses would disconnect the real-time clock from its pin.
+pytestmark = pytest.mark.parametrize(
+    "machine", [{"apic": "xapic", "extra": ("-device", "edu,addr=5"), "append": "hpet=disable"}],
+    indirect=True, ids=["edu"])
+
+
+def run(machine, blob, name, arguments):
+    machine.push(f"/tmp/{name}.cell", blob)
+    cloister.start(machine, name, "devices", arguments, path=f"/tmp/{name}.cell")
+
+
+def output(machine, name):
+    cloister.wait_output(machine, name, "^devices: done")
+    return machine.check(f"hvctl console {name}").replace("\r", "")
+
+
+def edu_address(machine):
+    return int(machine.check("cut -d' ' -f1 /sys/bus/pci/devices/0000:00:05.0/resource | head -1"), 16)
+
+
+def test_interrupt_pin(enabled):
+    """The real-time clock's pin goes to the cell; it cannot direct it elsewhere, nor write other pins."""
+    blob = blobs.cell("rtc", pio=[(0x70, 2)], irqchips=[(IOAPIC, 1 << 8, 0)])
+    run(enabled, blob, "rtc", "what=rtc")
+    text = output(enabled, "rtc")
+    assert "devices: 20 interrupts of pin 8\n" in text
+    assert "devices: pin 8 destination is own: 1\n" in text
+    assert "devices: pin 8 entry 0x10000\n" in text
+    assert "devices: pin 4 entry 0x10000\n" in text
+    refused = [line for line in cloister.log_texts(enabled, "rtc") if "IOAPIC" in line]
+    assert [line.split("refused ")[1].split(" (")[0] for line in refused] == [
+        "IOAPIC entry 0x21", "IOAPIC entry 0x20", "IOAPIC pin 0x4"]
+    # While the cell has the ports, root reads ones there.
+    assert cloister.exits(enabled, "rtc")[3]["ioapic"] > 8
+
+
+def test_pci_function(enabled):
+    """The cell sees its function only and cannot move its registers; root does not see it meanwhile."""
+    blob = blobs.cell("pci", pci=[(0, 0, DEVFN)])
+    config = "hexdump -n 4 -e '1/4 \"%08x\\n\"' /sys/bus/pci/devices/0000:00:05.0/config"
+    assert enabled.check(config) == "11e81234\n"
+    run(enabled, blob, "pci", f"what=pci own={DEVFN} ecam={ECAM:#x}")
+    text = output(enabled, "pci")
+    assert re.findall("devices: function (.*)\n", text) == ["0:5.0 is 1234:11e8"]
+    assert int(re.search("devices: command (.*)\n", text)[1], 16) & 7 == 7
+    assert "devices: base address unchanged: 1\n" in text
+    assert "devices: ECAM own 0x11e81234 foreign 0xffffffff\n" in text
+    assert any("PCI configuration write" in line for line in cloister.log_texts(enabled, "pci"))
+    assert enabled.check(config) == "ffffffff\n"
+    enabled.check("hvctl cell destroy pci")
+    assert enabled.check(config) == "11e81234\n"
+
+
+def test_registers_below_a_page(enabled):
+    """One 32-bit register of a device is the cell's; the next one in the same page is not."""
+    address = edu_address(enabled)
+    enabled.check("printf '\\002' | dd of=/sys/bus/pci/devices/0000:00:05.0/config bs=1 seek=4 conv=notrunc 2>/dev/null")
+    blob = blobs.cell("edu", memory=[blobs.ram(), blobs.comm(),
+                                     (address + 4, address + 4, 4, blobs.READ | blobs.WRITE | blobs.IO)])
+    run(enabled, blob, "edu", f"what=edu address={address:#x}")
+    cloister.wait_state(enabled, "edu", "failed")
+    text = enabled.check("hvctl console edu").replace("\r", "")
+    assert text == f"devices: edu answers {0xffffffff ^ 0x12345678:#x}\n"
+    assert f"read of address {address:#x} that is not the cell's" in cloister.log_texts(enabled, "edu")[-1]
+
+
+def test_shared_memory(enabled):
+    """Two cells that both call a page shared exchange a word there."""
+    status = cloister.status(enabled)
+    page = status["hv_phys"] + status["hv_size"] + (32 << 20)
+    shared = (page, 0x300000, 0x1000, blobs.READ | blobs.WRITE | blobs.SHARED)
+    for name, cpu, what in (("reader", 2, "read"), ("writer", 3, "write")):
+        blob = blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), shared])
+        run(enabled, blob, name, f"what={what} address=0x300000")
+    assert output(enabled, "reader") == "devices: the word has arrived\ndevices: done\n"
+    assert output(enabled, "writer") == "devices: the word was taken\ndevices: done\n"
+
+
+def test_memory_that_only_one_calls_shared(enabled):
+    status = cloister.status(enabled)
+    page = status["hv_phys"] + status["hv_size"] + (32 << 20)
+    for name, cpu, flags in (("one", 2, blobs.SHARED), ("two", 3, 0)):
+        region = (page, 0x300000, 0x1000, blobs.READ | blobs.WRITE | flags)
+        enabled.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), region]))
+    enabled.check("hvctl cell create /tmp/one.cell")
+    cloister.refused(enabled, "hvctl cell create /tmp/two.cell", "memory region 2", "'one'")
