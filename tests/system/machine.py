@@ -277,37 +277,26 @@ class Machine:
         return output
 
     def interact(self, source, sink):
-        """Runs an interactive shell in the guest until it ends; returns its exit status. Copies bytes
-        from the file descriptor source, a terminal in raw mode or a pipe, to it, and its output to sink.
-        The machine takes no commands afterwards."""
+        """Runs an interactive shell in the guest until it ends, for a person: copies bytes from the file
+        descriptor source, a terminal in raw mode, to it, and its output to sink. The machine takes no
+        commands afterwards."""
         self._last_id += 1
-        # A line with all that people expect of a terminal. At the end of a pipe, Ctrl-D ends the shell.
-        script = "stty sane -F /dev/ttyS1; printf '\\001<shell>'; sh -l -i </dev/ttyS1"
+        # All that people expect of a terminal, Ctrl-C included. Its end hangs the line up: a new agent comes.
+        script = "stty sane -F /dev/ttyS1; printf '\\001<shell>'; exec setsid -c sh -l -i </dev/ttyS1"
         self._serial.sendall(f"{self._last_id} 1\n{script}\n".encode())
         self._read_until(b"\x01<shell>", time.monotonic() + 30, "start of a shell")
         self._stuck = "interactive shell"
-        end = re.compile(b"\x01<e %d ([0-9]+)>" % self._last_id)
-        sources = [self._serial, source]
-        while True:
-            match = end.search(self._buffer)
-            hidden = self._buffer.find(b"\x01")
-            ready = len(self._buffer) if hidden < 0 else hidden
-            os.write(sink, self._buffer[:ready])
-            if match:
-                self._buffer = self._buffer[match.end():]
-                return int(match[1])
-            self._buffer = self._buffer[ready:]
-            readable = select.select(sources, [], [])[0]
+        while b"\x01" not in self._buffer:
+            os.write(sink, self._buffer)
+            self._buffer = b""
+            readable = select.select([self._serial, source], [], [])[0]
             if source in readable:
-                typed = os.read(source, 1024)
-                if not typed:
-                    sources.remove(source)
-                self._serial.sendall(typed or b"\x04")
+                self._serial.sendall(os.read(source, 1024))
             if self._serial in readable:
-                data = self._serial.recv(65536)
-                if not data:
+                self._buffer = self._serial.recv(65536)
+                if not self._buffer:
                     raise self._died("interactive shell")
-                self._buffer += data
+        os.write(sink, self._buffer.partition(b"\x01")[0])
 
     def push(self, path, content, timeout=30):
         """Writes bytes or a pathlib.Path's content to a file in the guest; slow, for small files."""
