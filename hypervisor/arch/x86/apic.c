@@ -128,6 +128,16 @@ void apic_drained(void)
 	reg_write(REG_EOI, 0);
 }
 
+/* Is a bit set in the 256 that begin at this register? */
+static bool any_bit(unsigned int reg)
+{
+	uint32_t bits = 0;
+
+	for (unsigned int word = 0; word < 8; word++)
+		bits |= reg_read(reg + word * 16);
+	return bits;
+}
+
 /* Nothing of the former owner may arrive at the next one: as after a reset, APM 16.3.5. */
 void apic_reset(struct cpu *cpu)
 {
@@ -145,26 +155,11 @@ void apic_reset(struct cpu *cpu)
 	reg_write(REG_TPR, 0);
 	/* A disabled APIC would keep what is pending for the next owner. */
 	reg_write(REG_SVR, 0x1ff);
-	/* What is in service ends (at most one per priority class and vector), what is pending is
-	 * taken. */
-	for (unsigned int i = 0; i < 256; i++) {
-		uint32_t in_service = 0;
-
-		for (unsigned int word = 0; word < 8; word++)
-			in_service |= reg_read(REG_ISR + word * 16);
-		if (!in_service)
-			break;
+	/* What is in service ends, what is pending is taken; at most one for each vector. */
+	for (unsigned int i = 0; i < 256 && any_bit(REG_ISR); i++)
 		reg_write(REG_EOI, 0);
-	}
-	for (unsigned int i = 0; i < 256; i++) {
-		uint32_t pending = 0;
-
-		for (unsigned int word = 0; word < 8; word++)
-			pending |= reg_read(REG_IRR + word * 16);
-		if (!pending)
-			break;
+	for (unsigned int i = 0; i < 256 && any_bit(REG_IRR); i++)
 		asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
-	}
 	reg_write(REG_SVR, 0xff);
 	forget_logical();
 	if (!x2apic_mode) {
