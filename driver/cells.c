@@ -26,15 +26,17 @@ void cl_cells_update(void)
 {
 	struct cl_driver_cell *cell;
 
-	list_for_each_entry(cell, &cl_cells, node)(void)
-		cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
+	list_for_each_entry(cell, &cl_cells, node)
+		(void)cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
 }
 
 static struct cl_driver_cell *find_cell(u32 id, char *message)
 {
 	struct cl_driver_cell *cell;
 
-	list_for_each_entry(cell, &cl_cells, node) if (cell->id == id) return cell;
+	list_for_each_entry(cell, &cl_cells, node)
+		if (cell->id == id)
+			return cell;
 	cl_say(message,
 	       cl_enabled ? "there is no cell with id %u: see hvctl cell list"
 			  : "Cloister is not enabled (cell %u): hvctl enable comes first",
@@ -106,8 +108,9 @@ static int check_cell(const struct cl_config *config, size_t size, char *message
 	}
 	if (!err)
 		err = cl_check_against_root(config, cl_root_config, &finding);
-	list_for_each_entry(other, &cl_cells, node) if (!err)
-		err = cl_check_pair(config, other->config, &finding);
+	list_for_each_entry(other, &cl_cells, node)
+		if (!err)
+			err = cl_check_pair(config, other->config, &finding);
 	if (err)
 		cl_finding_format(message, CL_MESSAGE_LEN, &finding);
 	return err;

@@ -150,8 +150,7 @@ static int check_cpus(char *message)
 {
 	unsigned int cpu;
 
-	for_each_present_cpu(cpu)
-	{
+	for_each_present_cpu(cpu) {
 		if (!cpu_online(cpu)) {
 			cl_say(message,
 			       "CPU %u is offline: bring it online first (echo 1 > /sys/devices/system/cpu/cpu%u/online)",

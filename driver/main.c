@@ -157,9 +157,9 @@ static int before_reboot(struct notifier_block *block, unsigned long event, void
 		struct cl_driver_cell *cell, *next;
 
 		pr_info("cloister: disabling before reboot\n");
-		list_for_each_entry_safe(cell, next, &cl_cells,
-					 node) if (cl_cell_destroy(cell->id, message))
-			pr_err("cloister: %s\n", message);
+		list_for_each_entry_safe(cell, next, &cl_cells, node)
+			if (cl_cell_destroy(cell->id, message))
+				pr_err("cloister: %s\n", message);
 		if (cl_disable(message))
 			pr_err("cloister: %s\n", message);
 	}

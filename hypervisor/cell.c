@@ -259,6 +259,7 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	struct cl_memory region;
 	struct cell *cell;
 	uint32_t id;
+	int err;
 
 	_Static_assert(sizeof(struct cell) <= PAGE_SIZE, "struct cell outgrew its page");
 	for (id = 1; id < CONFIG_MAX_CELLS && cells[id]; id++)
@@ -274,9 +275,14 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	cell->id = id;
 	cell->config = config;
 	cell->info = &info.cells[id];
-	if (arch_cell_init(cell)) {
+	err = arch_cell_init(cell);
+	if (err) {
 		page_free(cell, 1);
-		goto no_memory;
+		if (err == -ENOMEM)
+			goto no_memory;
+		refuse(-err, "interrupt controller", "address", 0, 0,
+		       "fewer interrupt controllers in one config");
+		return NULL;
 	}
 	cells[id] = cell;
 	cell->info->generation++;

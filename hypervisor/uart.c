@@ -41,11 +41,6 @@ static uint8_t interrupt_id(const struct uart *uart)
 	return IIR_NONE;
 }
 
-bool uart_interrupt(const struct uart *uart)
-{
-	return interrupt_id(uart) != IIR_NONE;
-}
-
 static void push_rx(struct uart *uart, uint8_t byte)
 {
 	if (uart->rx_count < UART_RX_SIZE) {

@@ -27,7 +27,4 @@ void uart_write(struct uart *uart, unsigned int reg, uint8_t value);
 /* Bytes typed by root; returns how many were taken. */
 unsigned int uart_receive(struct uart *uart, const uint8_t *bytes, unsigned int count);
 
-/* Does the UART ask for its interrupt (level)? */
-bool uart_interrupt(const struct uart *uart);
-
 #endif

@@ -312,7 +312,13 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 		reg_write(offset, moderate_lvt(value));
 		break;
 	case REG_LDR:
-		reg_write(offset, value);
+		/*
+		 * A cell's logical id counts for its own IPIs, which are sent physically. In the
+		 * hardware it has none: root's devices that interrupt by logical id must not reach
+		 * it.
+		 */
+		if (local->cpu->cell == &root_cell)
+			reg_write(offset, value);
 		local->cpu->arch.ldr = value & 0xff000000;
 		forget_logical();
 		break;

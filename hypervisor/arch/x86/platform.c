@@ -89,10 +89,11 @@ int arch_cell_init(struct cell *cell)
 	return 0;
 
 no_memory:
+	err = err ? err : -ENOMEM;
 	paging_exit(&arch->npt);
 	page_free(arch->io_bitmap, IO_BITMAP_PAGES);
 	page_free(arch->msr_bitmap, MSR_BITMAP_PAGES);
-	return -ENOMEM;
+	return err;
 }
 
 void arch_cell_exit(struct cell *cell)
