@@ -3,6 +3,7 @@
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -265,10 +266,10 @@ int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message)
 		return 0;
 	/* Ask; whoever has no comm region or does not answer in time is stopped. */
 	if (!cl_hypercall(CL_HC_CELL_MESSAGE, id, CL_MSG_SHUTDOWN, 0)) {
-		unsigned int waited;
+		unsigned long end = jiffies + msecs_to_jiffies(timeout_ms ?: 1000);
 
-		for (waited = 0; waited < (timeout_ms ?: 1000) && state == CL_STATE_RUNNING;
-		     waited += 10) {
+		/* msleep() may take twice as long: count what has passed. */
+		while (time_before(jiffies, end) && state == CL_STATE_RUNNING) {
 			msleep(10);
 			state = cl_hypercall(CL_HC_CELL_STATE, id, 0, 0);
 		}
