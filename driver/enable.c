@@ -181,8 +181,6 @@ static void fill_in_system(struct cl_system *system, const struct firmware *firm
 {
 	system->hv_phys = cl_hv_range.start;
 	system->hv_size = cl_hv_range.size;
-	system->pool_phys = cl_pool_range.start;
-	system->pool_size = cl_pool_range.size;
 	system->config_offset = image.core_size + num_online_cpus() * image.cpu_size;
 	system->config_size = config_size;
 	system->cpu_count = num_online_cpus();

@@ -41,8 +41,6 @@ struct cl_image {
 struct cl_system {
 	uint64_t hv_phys;
 	uint64_t hv_size;
-	uint64_t pool_phys; /* where the driver really took the memory; the config may say CL_AUTO */
-	uint64_t pool_size;
 	uint64_t config_offset; /* root config, from the start of the image */
 	uint64_t config_size;
 	/*

@@ -16,7 +16,6 @@
 #define REG_SVR	    0x0f0
 #define REG_ISR	    0x100 /* eight registers */
 #define REG_IRR	    0x200
-#define REG_ESR	    0x280
 #define REG_CMCI    0x2f0
 #define REG_ICR	    0x300
 #define REG_ICR2    0x310

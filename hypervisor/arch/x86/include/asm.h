@@ -7,7 +7,6 @@
 #define CR0_WP BIT(16)
 #define CR0_EM BIT(2)
 #define CR0_TS BIT(3)
-#define CR0_NE BIT(5)
 #define CR0_ET BIT(4)
 #define CR0_NW BIT(29)
 #define CR0_CD BIT(30)
@@ -16,10 +15,8 @@
 #define CR4_PSE	    BIT(4)
 #define CR4_PAE	    BIT(5)
 #define CR4_MCE	    BIT(6)
-#define CR4_PGE	    BIT(7)
 #define CR4_UMIP    BIT(11)
 #define CR4_LA57    BIT(12)
-#define CR4_PCIDE   BIT(17)
 #define CR4_OSXSAVE BIT(18)
 #define CR4_SMEP    BIT(20)
 #define CR4_SMAP    BIT(21)
@@ -31,7 +28,6 @@
 #define EFER_SVME BIT(12)
 
 #define RFLAGS_RESERVED BIT(1)
-#define RFLAGS_IF	BIT(9)
 
 #define MSR_TSC		0x10
 #define MSR_TSC_ADJUST	0x3b
@@ -49,7 +45,6 @@
 #define MSR_VM_CR	0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
 
-#define APIC_BASE_BSP	 BIT(8)
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 

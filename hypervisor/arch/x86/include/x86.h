@@ -36,7 +36,6 @@ struct local_data {
 	struct cpu *cpu;    /* offset 0: the NMI handler in entry.S reads it */
 	uint64_t vmcb_phys; /* offset 8: entry.S */
 	uint64_t hsave_phys;
-	uint64_t *top_table; /* in the local mapping, to map the trampoline for the way out */
 	struct linux_state linux_state;
 	uint64_t *exits;     /* counters in the info region */
 	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */

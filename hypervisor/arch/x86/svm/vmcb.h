@@ -88,7 +88,6 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 
 #define EXIT_EXCEPTION 0x40 /* + vector */
 #define EXIT_NMI       0x61
-#define EXIT_INIT      0x63
 #define EXIT_CPUID     0x72
 #define EXIT_INVD      0x76
 #define EXIT_INVLPGA   0x7a
@@ -100,7 +99,6 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 #define EXIT_VMLOAD    0x82
 #define EXIT_SKINIT    0x86
 #define EXIT_NPF       0x400
-#define EXIT_INVALID   (~0UL)
 
 #define EVENT_VALID	 BIT(31)
 #define EVENT_CODE_VALID BIT(11)
@@ -110,11 +108,7 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 /* Clean bits: what is unchanged since the last VMRUN (APM 15.15.3). */
 #define CLEAN_ALL	0xfffU
 #define CLEAN_INTERCEPT BIT(0)
-#define CLEAN_IOPM	BIT(1)
-#define CLEAN_ASID	BIT(2)
-#define CLEAN_NP	BIT(4)
 #define CLEAN_CR	BIT(5)
-#define CLEAN_SEG	BIT(8)
 
 #define TLB_FLUSH_ALL  1 /* all ASIDs */
 #define TLB_FLUSH_ASID 3
