@@ -11,7 +11,7 @@
 #include <inmate.h>
 
 #define IOAPIC_ADDRESS 0xfec00000UL
-#define RTC_PIN	       8
+#define RTC_PIN	       8U
 #define RTC_VECTOR     0x40
 
 static volatile unsigned int interrupts;
@@ -75,7 +75,7 @@ static void rtc(void)
 
 static void found(uint8_t bus, uint8_t devfn, uint32_t ids)
 {
-	printf("devices: function %u:%u.%u is %04x:%04x\n", bus, devfn >> 3, devfn & 7,
+	printf("devices: function %u:%u.%u is %04x:%04x\n", bus, devfn / 8U, devfn % 8U,
 	       ids & 0xffff, ids >> 16);
 }
 
