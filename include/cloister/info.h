@@ -48,10 +48,8 @@ struct cl_info {
 #define CL_FEATURE_DECODE_ASSISTS  0x004
 #define CL_FEATURE_FLUSH_BY_ASID   0x008
 #define CL_FEATURE_VMCB_CLEAN_BITS 0x010
-#define CL_FEATURE_AVIC		   0x020
-#define CL_FEATURE_1G_PAGES	   0x040
-#define CL_FEATURE_LA57		   0x080
-#define CL_FEATURE_VNMI		   0x100
+#define CL_FEATURE_1G_PAGES	   0x020
+#define CL_FEATURE_LA57		   0x040
 
 /* Reasons of exits, the same numbers on every architecture where they apply. */
 enum cl_exit {

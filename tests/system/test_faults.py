@@ -25,7 +25,7 @@ FAULTS = {
                      ["port 0x70 reads 0xff\r"]),
     "reset-port": ("what=port port=0x64", SURVIVED, ["refused read of port 0x64", "refused write to port 0x64"],
                    ["port 0x64 reads 0xff\r"]),
-    "reset-control": ("what=port port=0xcf9", SURVIVED, [], ["port 0xcf9 reads 0xff\r"]),
+    "reset-control": ("what=port port=0xcf9", SURVIVED, ["refused read of port 0xcf9", "refused write to port 0xcf9"], ["port 0xcf9 reads 0xff\r"]),
     "acpi-port": ("what=port port=0x604 width=2", SURVIVED, ["refused read of port 0x604"], ["port 0x604 reads 0xffff\r"]),
     "serial-port-of-root": ("what=port port=0x2f8", SURVIVED, ["refused read of port 0x2f8"], ["port 0x2f8 reads 0xff\r"]),
     "wide-port": ("what=port port=0x80 width=4", SURVIVED, ["refused read of port 0x80"], ["port 0x80 reads 0xffffffff\r"]),

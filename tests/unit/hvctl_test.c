@@ -42,7 +42,7 @@ static struct memory {
 		.log_next = 2,
 		.mem_total = 2 << 20,
 		.mem_used = 300 << 10,
-		.features = CL_FEATURE_X2APIC | CL_FEATURE_VNMI,
+		.features = CL_FEATURE_X2APIC | CL_FEATURE_LA57,
 		.finding = { .error = -22, .cell = "bad", .object = "CPU", .index = 1,
 			     .field = "id", .found = 9, .expected = 4,
 			     .rule = "a number below @" },
@@ -161,7 +161,7 @@ static void reports(void **state)
 {
 	(void)state;
 	EXPECT(0, "status", "300 KiB used of 2 MiB");
-	EXPECT(0, "status", "x2apic vnmi");
+	EXPECT(0, "status", "x2apic la57");
 	EXPECT(0, "status", "cell 'bad': CPU 1: id is 9, expected a number below 4");
 	EXPECT(0, "status --json", "\"mem_used\":307200");
 	EXPECT(0, "cell list", "1    rtvm                 failed      3          2 MiB");

@@ -12,8 +12,8 @@
 #include <cloister/finding_format.h>
 
 static const char *const feature_names[] = {
-	"x2apic", "nrip-save", "decode-assists", "flush-by-asid", "vmcb-clean-bits",
-	"avic",	  "1g-pages",  "la57",		 "vnmi",
+	"x2apic",	   "nrip-save", "decode-assists", "flush-by-asid",
+	"vmcb-clean-bits", "1g-pages",	"la57",
 };
 
 #define FEATURE_COUNT (sizeof(feature_names) / sizeof(feature_names[0]))

@@ -80,7 +80,8 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 				*value = port_in(port, size);
 			else
 				port_out(port, size, *value);
-		} else if (in) {
+		} else {
+			cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
 			*value = ~0U;
 		}
 		return;
