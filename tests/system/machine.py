@@ -59,7 +59,7 @@ class CommandFailed(MachineError):
     pass
 
 
-def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, extra=(), append=""):
+def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, thread="multi", extra=(), append=""):
     """The part of QEMU's command line that is the same for tests and people: no serial lines, no
     initramfs.
 
@@ -68,6 +68,7 @@ def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, extra=
             without which Linux does not switch to x2APIC (QEMU's AMD IOMMU loses IOAPIC interrupts)
     memory  as for QEMU's -m
     icount  one instruction = 1 ns = 1 TSC tick, repeatable; single-threaded
+    thread  "multi": a thread of QEMU for each CPU; "single": the CPUs take turns
     extra   further arguments of QEMU
     append  further kernel parameters
     """
@@ -82,8 +83,10 @@ def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, extra=
         apic_arguments = []
     else:
         raise ValueError(f"apic is 'xapic' or 'x2apic', not {apic!r}")
+    if icount:
+        thread = "single"
     # The IOMMU must come before the devices behind it.
-    command = [QEMU, "-M", "q35", "-accel", "tcg", "-cpu", f"EPYC-v4,+svm,{cpu}", *apic_arguments]
+    command = [QEMU, "-M", "q35", "-accel", f"tcg,thread={thread}", "-cpu", f"EPYC-v4,+svm,{cpu}", *apic_arguments]
     command += ["-smp", str(cpus), "-m", memory, "-nodefaults", "-display", "none", "-no-reboot"]
     if icount:
         command += ["-icount", "shift=0,sleep=off"]

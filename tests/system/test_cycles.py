@@ -87,7 +87,8 @@ def test_hypervisor_memory_is_the_same_after_many_cells(enabled):
 def test_all_cells_that_fit(boot):
     """As many cells as there are CPUs for them, and one more."""
     files = {f"cells/c{cpu}.cell": blobs.cell(f"c{cpu}", cpus=[cpu]) for cpu in range(1, 8)}
-    machine = boot("full", cpus=8, files=files)
+    # One thread: see docs/platform-notes.md, "Not understood".
+    machine = boot("full", cpus=8, thread="single", files=files)
     cloister.enable(machine)
     used = cloister.status(machine)["mem_used"]
     for cpu in range(1, 8):
