@@ -213,7 +213,7 @@ int cl_memory_take(struct cl_config *config, char *message)
 		err = find_memory(size, message);
 		if (err)
 			return err;
-		platform.hv_phys = removed.size ? removed.start : allocated.start;
+		platform.hv_phys = allocated.size ? allocated.start : removed.start;
 		platform.pool_phys = platform.hv_phys + platform.hv_size;
 	} else {
 		u64 start = platform.hv_phys, end = start + platform.hv_size;

@@ -49,16 +49,13 @@ void arch_cpu_run(struct cpu *cpu) __attribute__((noreturn));
 void arch_leave_to_linux(int result) __attribute__((noreturn));
 void arch_leave_guest(void) __attribute__((noreturn));
 
-/*
- * The CPU changes hands: bring it to the reset state of its (new) cell, with nothing left of the
- * old one in registers, interrupt controller or translation caches.
- */
-void arch_cpu_change_owner(struct cpu *cpu);
-
 /* Set the registers as struct arch_start says: next is arch_cpu_run() or the return from an exit. */
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start);
 
-/* The CPU is put into "wait for start" (x86: INIT). */
+/*
+ * The CPU is put into "wait for start" (x86: INIT), as CPU of the cell that it belongs to now, with
+ * nothing left of its former owner in registers, interrupt controller or translation caches.
+ */
 void arch_cpu_reset(struct cpu *cpu);
 
 /* Sleep until another CPU kicks; may return for no reason. Called with cpu->events checked. */

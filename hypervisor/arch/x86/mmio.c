@@ -5,8 +5,6 @@
 #include <vendor.h>
 #include <x86.h>
 
-#define XAPIC_PAGE 0xfee00000UL
-
 /* Position of register n of the encoding in struct guest_regs; RSP is not there. */
 static const uint8_t reg_offset[16] = {
 	offsetof(struct guest_regs, rax),    offsetof(struct guest_regs, rcx),
@@ -68,10 +66,10 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 			continue;
 		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
 			return false;
+		address += region.phys - region.virt;
 		/* The window is one page. */
 		if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
 			return false;
-		address += region.phys - region.virt;
 		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
 		registers += address & ~PAGE_MASK;
 		switch (size) {

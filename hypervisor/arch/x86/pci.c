@@ -6,9 +6,7 @@
  */
 #include <x86.h>
 
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
-#define ENABLE	    BIT(31)
+#define ENABLE BIT(31)
 
 uint64_t ecam_start, ecam_end;
 

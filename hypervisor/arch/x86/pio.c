@@ -4,9 +4,7 @@
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
 
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
-#define COM1	    0x3f8
+#define COM1 0x3f8
 
 static void set_intercept(unsigned char *bitmap, unsigned int port, bool intercept)
 {

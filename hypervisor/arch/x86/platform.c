@@ -5,8 +5,6 @@
 #include <vendor.h>
 #include <x86.h>
 
-#define XAPIC_PAGE 0xfee00000UL
-
 #define IO_BITMAP_PAGES	 3
 #define MSR_BITMAP_PAGES 2
 

@@ -16,6 +16,12 @@
 #define GUEST_CODE  6
 #define GUEST_PAGES (GUEST_CODE + CODE_PAGES)
 
+#define XAPIC_PAGE 0xfee00000UL /* physical address of the local APICs' registers */
+
+/* PCI configuration mechanism 1 */
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+
 struct guest_regs {
 	uint64_t r15, r14, r13, r12, rbp; /* not there in a fast exit, see enter.S */
 	uint64_t r11, r10, r9, r8, rdi, rsi, rbx, rdx, rcx;
