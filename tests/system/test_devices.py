@@ -73,7 +73,9 @@ def test_registers_below_a_page(enabled):
     enabled.check("printf '\\002' | dd of=/sys/bus/pci/devices/0000:00:05.0/config bs=1 seek=4 conv=notrunc 2>/dev/null")
     blob = blobs.cell("edu", memory=[blobs.ram(), blobs.comm(),
                                      (address + 4, address + 4, 4, blobs.READ | blobs.WRITE | blobs.IO)])
+    assert enabled.check(f"devmem {address:#x} 32") == "0x010000ED\n"
     run(enabled, blob, "edu", f"what=edu address={address:#x}")
+    assert enabled.check(f"devmem {address:#x} 32") == "0xFFFFFFFF\n", "root has lost the page"
     cloister.wait_state(enabled, "edu", "failed")
     text = enabled.check("hvctl console edu").replace("\r", "")
     assert text == f"devices: edu answers {0xffffffff ^ 0x12345678:#x}\n"

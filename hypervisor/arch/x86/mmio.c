@@ -61,6 +61,9 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 	for_each_region(cell->config, i, region) {
 		volatile char *registers;
 
+		/* Whole pages are mapped; where they are not, another cell has them now. */
+		if (!((region.phys | region.virt | region.size) & ~PAGE_MASK))
+			continue;
 		if (!(region.flags & CL_MEM_IO) || address < region.virt ||
 		    address + size > region.virt + region.size)
 			continue;
