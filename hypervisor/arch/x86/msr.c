@@ -46,7 +46,7 @@ static const struct msr_range cell_reads[] = {
 	{ 0x82f, 0x837 },	    /* local vectors, ICR */
 	{ 0x839, 0x839 },	    /* timer count */
 	{ 0xc0010015, 0xc0010015 }, /* HWCR */
-	{ 0xc0010064, 0xc006406b }, /* P-states */
+	{ 0xc0010064, 0xc001006b }, /* P-states */
 };
 
 /*
