@@ -132,7 +132,8 @@ extern uint64_t ecam_start, ecam_end;
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
-bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
+bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
+		   uint32_t *value);
 
 /* msr.c */
 bool msr_read(uint32_t msr, uint64_t *value);

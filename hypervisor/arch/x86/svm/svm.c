@@ -382,22 +382,25 @@ static void fail_unknown(const char *what)
 
 #define count(reason) (local->exits[reason]++)
 
-static void exit_npf(struct guest_regs *regs)
+/* Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. */
+static void exit_npf_implicit(const char *what)
 {
-	/* Code or page tables of the guest where it has no memory: nothing to emulate. */
-	if (unlikely(vmcb->exit_info1 & (NPF_FETCH | NPF_GUEST_TABLES))) {
-		count(CL_EXIT_MMIO);
-		if (local->cpu->cell != &root_cell) {
-			cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx",
-				  vmcb->exit_info1 & NPF_FETCH ? "code" : "page table",
-				  vmcb->exit_info2, vmcb->rip);
-			return;
-		}
-		cell_denied("code or page table at", vmcb->exit_info2, vmcb->rip);
-		inject_gp();
+	count(CL_EXIT_MMIO);
+	if (local->cpu->cell != &root_cell) {
+		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what,
+			  vmcb->exit_info2, vmcb->rip);
 		return;
 	}
-	mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
+	cell_denied("code, table or stack at", vmcb->exit_info2, vmcb->rip);
+	inject_gp();
+}
+
+static void exit_npf(struct guest_regs *regs)
+{
+	if (unlikely(vmcb->exit_info1 & (NPF_FETCH | NPF_GUEST_TABLES)))
+		exit_npf_implicit(vmcb->exit_info1 & NPF_FETCH ? "code" : "page table");
+	else
+		mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
 }
 
 /* An exit in the middle of the delivery of an event: deliver it again. Software ones re-execute. */
@@ -555,8 +558,14 @@ void svm_exit(struct guest_regs *regs)
 	vmcb->clean_bits = local->clean_mask;
 	regs->rax = vmcb->rax;
 	/* Not in fast exits: an instruction's intercept is never in the middle of a delivery. */
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
+		/* The instruction at RIP did not make this access, the delivery did. */
+		if (code == EXIT_NPF) {
+			exit_npf_implicit("stack or table");
+			return;
+		}
 		reinject();
+	}
 
 	if (code == EXIT_NPF) {
 		exit_npf(regs);
