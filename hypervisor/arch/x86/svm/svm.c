@@ -391,7 +391,7 @@ static void exit_npf_implicit(const char *what)
 			  vmcb->exit_info2, vmcb->rip);
 		return;
 	}
-	cell_denied("code, table or stack at", vmcb->exit_info2, vmcb->rip);
+	cell_denied("access by the CPU itself at", vmcb->exit_info2, vmcb->rip);
 	inject_gp();
 }
 
