@@ -20,9 +20,10 @@
  *   console		output for ever
  *   denied		refused accesses of every kind
  * and, with two CPUs,
- *   race		one CPU changes the instruction, and the page table, with which the other one
- *writes to registers; may end the cell sipi-flood		one CPU resets and starts the other
- *one both-fail		both CPUs break a rule at once
+ *   race		one CPU changes the code and the page tables with which the
+ *			other one accesses registers; may end the cell
+ *   sipi-flood		one CPU resets and starts the other one
+ *   both-fail		both break a rule at once
  */
 #include "attack.h"
 
