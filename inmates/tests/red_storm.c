@@ -109,22 +109,6 @@ static void icebp(void)
 		__asm__ volatile(".byte 0xf1" ::: "memory");
 }
 
-/* Each delivery writes to the stack just below what is here, which is the next breakpoint. */
-static void db_stack(void)
-{
-	uint64_t rsp;
-
-	interrupt_handler(1, nothing);
-	__asm__ volatile("mov %%rsp, %0" : "=r"(rsp));
-	rsp = (rsp & ~0xfUL) - 0x28;
-	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr7"
-			 :
-			 : "r"(rsp & ~7UL), "r"(0x00090403UL) /* write, 8 bytes, local and global */
-			 : "memory");
-	for (;;)
-		__asm__ volatile("push $0; pop %%rax" ::: "rax", "memory");
-}
-
 /* All of the cell's memory for ring 3, too. */
 static void open_pages(void)
 {
@@ -149,28 +133,60 @@ static uint64_t gdt[8] = { 0,
 			   0,
 			   0 };
 
-static void enter_user(void (*code)(void))
+static struct __attribute__((packed)) {
+	uint32_t reserved;
+	uint64_t rsp[3], reserved2, ist[7];
+	uint8_t rest[12];
+} tss;
+
+static void load_tables(void)
 {
-	static uint8_t stack[4096] __attribute__((aligned(16)));
-	static uint8_t user_stack[4096] __attribute__((aligned(16)));
-	static struct __attribute__((packed)) {
-		uint32_t reserved;
-		uint64_t rsp0;
-		uint8_t rest[92];
-	} tss;
 	struct __attribute__((packed)) {
 		uint16_t limit;
 		uint64_t base;
 	} pointer = { sizeof(gdt) - 1, (uintptr_t)gdt };
 	uint64_t base = (uintptr_t)&tss;
 
-	open_pages();
-	/* The library finds the number of the CPU at the low end of an aligned stack. */
-	tss.rsp0 = (uintptr_t)stack + sizeof(stack);
 	gdt[TSS / 8] = 0x0000890000000000 | (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
 		       (base >> 24 & 0xff) << 56;
 	gdt[TSS / 8 + 1] = base >> 32;
 	__asm__ volatile("lgdt %0; ltr %w1" : : "m"(pointer), "r"(TSS) : "memory");
+}
+
+static uint8_t event_stack[4096] __attribute__((aligned(16)));
+#define EVENT_STACK_TOP ((uintptr_t)event_stack + sizeof(event_stack))
+
+/*
+ * Each delivery of #DB begins at the same place of the same stack, and writes to the breakpoint
+ * there: the next #DB. Without an exit the CPU would do nothing else any more, and take no NMI.
+ */
+static void db_stack(void)
+{
+	struct __attribute__((packed)) {
+		uint16_t limit;
+		uint64_t base;
+	} idt;
+
+	interrupt_handler(1, nothing);
+	tss.ist[0] = EVENT_STACK_TOP;
+	load_tables();
+	__asm__ volatile("sidt %0" : "=m"(idt));
+	((uint8_t *)idt.base)[16 + 4] = 1; /* gate 1: IST1 */
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr7"
+			 :
+			 : "r"(EVENT_STACK_TOP - 8), "r"(0x00090403UL) /* write, 8 bytes */
+			 : "memory");
+	for (;;)
+		*(volatile uint64_t *)(EVENT_STACK_TOP - 8) = 0;
+}
+
+static void enter_user(void (*code)(void))
+{
+	static uint8_t user_stack[4096] __attribute__((aligned(16)));
+
+	open_pages();
+	tss.rsp[0] = EVENT_STACK_TOP;
+	load_tables();
 	__asm__ volatile("push %0; push %1; push %2; push %3; push %4; iretq"
 			 :
 			 : "r"((uint64_t)USER_DATA),
