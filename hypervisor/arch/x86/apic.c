@@ -17,6 +17,7 @@
 #define REG_ISR	    0x100 /* eight registers */
 #define REG_IRR	    0x200
 #define REG_ESR	    0x280
+#define REG_CMCI    0x2f0
 #define REG_ICR	    0x300
 #define REG_ICR2    0x310
 #define REG_TIMER   0x320
@@ -299,6 +300,13 @@ static uint32_t moderate_lvt(uint32_t value)
 	return (value & ~0x700U) | LVT_MASKED;
 }
 
+/* Local vectors of the machine check banks and the like, which are root's. */
+static bool is_root_lvt(unsigned int offset)
+{
+	return offset == REG_CMCI ||
+	       (offset >= REG_EXT_LVT && offset < REG_EXT_END && !(offset & 0xf));
+}
+
 void apic_mmio_write(unsigned int offset, uint32_t value)
 {
 	if (offset == REG_EOI || offset == REG_COUNT) {
@@ -346,8 +354,7 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 		 * kicks that are not for it; AMD's extended registers turn interrupts off beyond a
 		 * reset, or change the width of ids.
 		 */
-		if (local->cpu->cell == &root_cell && !(offset & 0xf) && offset >= REG_EXT_LVT &&
-		    offset < REG_EXT_END)
+		if (local->cpu->cell == &root_cell && is_root_lvt(offset))
 			reg_write(offset, moderate_lvt(value));
 		else
 			cell_denied("write to APIC register", offset, value);
@@ -367,6 +374,10 @@ bool apic_msr_write(uint32_t msr, uint64_t value)
 			return false;
 		apic_icr_write(value);
 		return true;
+	case REG_CMCI:
+		if (local->cpu->cell != &root_cell)
+			return false;
+		/* fall through */
 	case REG_TIMER:
 	case REG_THERMAL:
 	case REG_PERF:
