@@ -95,6 +95,11 @@ test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
 test-module-%:
 	@$(MAKE) --no-print-directory modules FLAVOUR=$*
+	@mkdir -p $(BUILD)/tests/modules/$*
+	@cp -rsf $(CURDIR)/tests/modules/. $(BUILD)/tests/modules/$*
+	@ln -sfn $(CURDIR)/include $(BUILD)/tests/modules/$*/include
+	@echo "  MAKE    tests/modules ($*)"
+	@$(MAKE) --no-print-directory -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
 
 setup:
 	@scripts/setup

@@ -15,6 +15,7 @@ struct cell *cells[CONFIG_MAX_CELLS];
 static struct lock management;
 static struct lock disable_lock; /* protects the next one, held for a few instructions */
 static bool disabling;
+static bool all_locked; /* until the machine is reset */
 
 /* Bytes that one CL_HC_CELL_SCRUB zeroes at most: bounds the time that the caller is held. */
 #define SCRUB_BYTES (128 * 1024UL)
@@ -120,6 +121,7 @@ int cell_init_root(const struct cl_config *config)
 	int err;
 
 	disabling = false;
+	all_locked = false;
 	memset(cells, 0, sizeof(cells));
 	memset(&root_cell, 0, sizeof(root_cell));
 	root_cell.config = config;
@@ -251,6 +253,7 @@ static void free_cell(struct cell *cell)
 	page_free((void *)cell->config, cell->config_pages);
 	cells[cell->id] = NULL;
 	cell->info->state = CL_STATE_UNUSED;
+	cell->info->locked = 0;
 	page_free(cell, 1);
 }
 
@@ -336,6 +339,9 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 	unsigned int config_pages;
 	int err;
 
+	if (all_locked)
+		return refuse(EPERM, "platform", "lock", 1, 0,
+			      "all is locked (hvctl lock) until the machine is reset");
 	if (disabling)
 		return -EBUSY;
 	config = fetch_config(config_phys, size, &config_pages);
@@ -509,6 +515,8 @@ static int64_t start_locked(struct cell *cell)
 		if (!cpu_wait(&cpus[i], CPU_EV_WAIT))
 			return -EIO;
 	cell->info->state = CL_STATE_RUNNING;
+	cell->locked = cell->config->flags & CL_CELL_LOCKED;
+	cell->info->locked = cell->locked;
 	cpus[first.id].start = entry;
 	cpu_post(&cpus[first.id], CPU_EV_START);
 	log_info("cell '%s' (%u) started", cell->info->name, cell->id);
@@ -609,13 +617,20 @@ static int64_t state_locked(struct cell *cell)
 	return cell->info->state;
 }
 
+static bool is_locked(const struct cell *cell)
+{
+	return all_locked || (cell && cell->locked);
+}
+
 static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 {
+	struct cell *cell;
 	int64_t result;
 
 	if (!lock_try(&management))
 		return -EAGAIN;
-	result = operation(managed_cell(id));
+	cell = managed_cell(id);
+	result = is_locked(cell) && operation != state_locked ? -EPERM : operation(cell);
 	lock_drop(&management);
 	return result;
 }
@@ -664,7 +679,9 @@ int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused)
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
-	if (!cell)
+	if (is_locked(cell))
+		result = -EPERM;
+	else if (!cell)
 		result = -ENOENT;
 	else if (!cell->comm || cell->info->state != CL_STATE_RUNNING)
 		result = -ENODEV;
@@ -684,7 +701,9 @@ int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes)
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
-	if (!cell)
+	if (is_locked(cell))
+		result = -EPERM;
+	else if (!cell)
 		result = -ENOENT;
 	else if (!(cell->config->flags & CL_CELL_VUART))
 		result = -ENODEV;
@@ -694,24 +713,105 @@ int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes)
 	return result;
 }
 
-bool cell_begin_disable(void)
+static int64_t lock_all_locked(void)
 {
-	bool alone = true;
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++) {
+		if (!cells[i])
+			continue;
+		if (cells[i]->loadable || cells[i]->info->state == CL_STATE_DESTROYING)
+			return refuse(EBUSY, cells[i]->info->name, "state", cells[i]->info->state,
+				      CL_STATE_RUNNING,
+				      "a cell whose memory root cannot reach: start or destroy it");
+	}
+	all_locked = true;
+	info.head.flags |= CL_INFO_LOCKED;
+	log_info("all cells are locked until the machine is reset");
+	return 0;
+}
+
+int64_t cell_lock_all(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+{
+	int64_t result;
+
+	(void)unused1;
+	(void)unused2;
+	(void)unused3;
+	if (!lock_try(&management))
+		return -EAGAIN;
+	memset(&info.head.finding, 0, sizeof(info.head.finding));
+	result = all_locked || disabling ? -EPERM : lock_all_locked();
+	lock_drop(&management);
+	return result;
+}
+
+/* No management lock: a cell must not wait for root. A call of root sees the lock or it does not. */
+int64_t cell_release(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	(void)unused1;
+	(void)unused2;
+	(void)unused3;
+	if (!cell->locked)
+		return -EINVAL;
+	cell->locked = false;
+	cell->info->locked = 0;
+	log_write(CL_LOG_INFO, cell->id, "cell '%s' has released its lock", cell->info->name);
+	return 0;
+}
+
+bool cell_any_locked(void)
+{
+	bool locked = all_locked;
+
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
+		locked = locked || info.cells[i].locked;
+	return locked;
+}
+
+int cell_map_to_root(const struct cl_memory *region)
+{
+	int err;
+
+	if (!lock_try(&management))
+		return -EAGAIN;
+	err = arch_map(&root_cell, region);
+	lock_drop(&management);
+	return err;
+}
+
+bool cell_management_begin(void)
+{
+	return lock_try(&management);
+}
+
+void cell_management_end(void)
+{
+	lock_drop(&management);
+}
+
+int cell_begin_disable(void)
+{
+	int err = 0;
 
 	/* All of root's CPUs come at once: the first one decides for all. */
 	lock_take(&disable_lock);
 	if (disabling)
 		goto out;
-	alone = lock_try(&management);
-	if (!alone)
+	if (!lock_try(&management)) {
+		err = -EBUSY;
 		goto out;
+	}
 	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
-		alone = alone && !cells[i];
-	disabling = alone;
+		if (cells[i])
+			err = -EBUSY;
+	if (all_locked)
+		err = -EPERM;
+	disabling = !err;
 	lock_drop(&management);
 out:
 	lock_drop(&disable_lock);
-	return alone;
+	return err;
 }
 
 void cell_fail(const char *fmt, ...)

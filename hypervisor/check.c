@@ -236,6 +236,12 @@ static int check_header(struct check *c, uint64_t size)
 	if (is_root(c) && (config->flags & CL_CELL_VUART))
 		return refuse(c, "flags", config->flags, CL_CELL_ROOT,
 			      "@: the root cell has the machine's own UARTs, not CL_CELL_VUART");
+	if (is_root(c) && (config->flags & CL_CELL_LOCKED))
+		return refuse(c, "flags", config->flags, CL_CELL_ROOT,
+			      "@: CL_CELL_LOCKED is for other cells; hvctl lock locks them all");
+	if (!is_root(c) && (config->flags & CL_CELL_STRICT))
+		return refuse(c, "flags", config->flags, 0,
+			      "a root cell's config: CL_CELL_STRICT says what becomes of root");
 	if (config->reserved)
 		return refuse(c, "reserved", config->reserved, 0, "@");
 	return check_zero(c, config, sizeof(*config), config->header_size, "header_size");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arch.h>
 #include <cell.h>
+#include <inspect.h>
 #include <page.h>
 #include <cloister/hypercall.h>
 
@@ -29,13 +30,25 @@ static int64_t get_info(uint64_t type, uint64_t unused1, uint64_t unused2)
 
 static int64_t disable(uint64_t unused1, uint64_t unused2, uint64_t unused3)
 {
+	int err = cell_begin_disable();
+
 	(void)unused1;
 	(void)unused2;
 	(void)unused3;
-	if (!cell_begin_disable())
-		return -EBUSY;
+	if (err)
+		return err;
 	arch_leave_guest();
 }
+
+#ifndef CONFIG_FAULT_INJECT
+static int64_t no_damage(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+{
+	(void)unused1;
+	(void)unused2;
+	(void)unused3;
+	return -ENOSYS;
+}
+#endif
 
 static const struct {
 	int64_t (*handler)(uint64_t arg0, uint64_t arg1, uint64_t arg2);
@@ -51,6 +64,14 @@ static const struct {
 	[CL_HC_CELL_STATE] = { cell_state, true },
 	[CL_HC_CONSOLE_WRITE] = { cell_console_write, true },
 	[CL_HC_CELL_MESSAGE] = { cell_message, true },
+	[CL_HC_LOCK] = { cell_lock_all, true },
+	[CL_HC_RELEASE] = { cell_release, false },
+	[CL_HC_INSPECT] = { cell_inspect, true },
+#ifdef CONFIG_FAULT_INJECT
+	[CL_HC_DAMAGE] = { arch_damage, true },
+#else
+	[CL_HC_DAMAGE] = { no_damage, true },
+#endif
 };
 
 int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)

@@ -43,7 +43,35 @@ enum cl_hypercall {
 	CL_HC_CONSOLE_WRITE = 8,
 	/* root: put the message arg1 (enum cl_message) into the comm region of cell arg0. */
 	CL_HC_CELL_MESSAGE = 9,
+	/*
+	 * root: from now on until the machine is reset, all calls above but CL_HC_GET_INFO and
+	 * CL_HC_CELL_STATE return -EPERM. -EBUSY while a cell is loadable or being destroyed.
+	 */
+	CL_HC_LOCK = 10,
+	/* a cell with CL_CELL_LOCKED, about itself: root may manage it again */
+	CL_HC_RELEASE = 11,
+	/*
+	 * root: write what every cell can reach, as the tables that are in use say, as
+	 * struct cl_inspect_record[] to physical address arg0, at most arg1 bytes. Returns the
+	 * number of records that there are; if they do not fit, the last ones are missing.
+	 */
+	CL_HC_INSPECT = 12,
+	/* root, images for fault injection only: damage arg0 (enum cl_damage), cell arg1, value arg2 */
+	CL_HC_DAMAGE = 13,
 	CL_HC_COUNT
+};
+
+/* What "hvctl verify" must find. */
+enum cl_damage {
+	CL_DAMAGE_MAP = 1,	/* map host-physical page `value` into the cell */
+	CL_DAMAGE_PORT = 2,	/* let it use port `value` directly */
+	CL_DAMAGE_MSR = 3,	/* and register `value` (below 0x2000) */
+	CL_DAMAGE_WRITABLE = 4, /* make the page at offset `value` of the image writable */
+	CL_DAMAGE_PIN = 5,	/* give it pin `value` of the first interrupt controller */
+	CL_DAMAGE_PCI = 6,	/* give its PCI functions to root as well */
+	CL_DAMAGE_CPU = 7,	/* count CPU `value` among its CPUs */
+	CL_DAMAGE_ENTRY = 8,	/* direct root's pin `value` to its first CPU */
+	CL_DAMAGE_FOREIGN = 9,	/* map host-physical page `value` into the hypervisor */
 };
 
 enum cl_get_info {

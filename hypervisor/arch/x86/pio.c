@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* I/O ports that do not go straight to the hardware. */
+#include <audit.h>
+#include <vendor.h>
 #include <x86.h>
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
@@ -52,6 +54,25 @@ void pio_move(const struct cell *cell, bool to_cell)
 	}
 }
 
+/* Ports that root does not have: each access is recorded. */
+static bool allowed_for_root(uint16_t port, bool in)
+{
+	return audit_access(CL_AUDIT_PORT, port, in ? CL_AUDIT_READ : CL_AUDIT_WRITE,
+			    guest_rip()) == AUDIT_ALLOW;
+}
+
+bool pio_open_for_root(uint16_t port, unsigned int size, bool in)
+{
+	if (port + size > PCI_ADDRESS && port < PCI_DATA + 4)
+		return false;
+	for (unsigned int i = 0; i < size; i++)
+		if (!allowed_for_root((uint16_t)(port + i), in))
+			return false;
+	for (unsigned int i = 0; i < size; i++)
+		set_intercept(root_cell.arch.io_bitmap, (uint16_t)(port + i), false);
+	return true;
+}
+
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 {
 	struct cpu *cpu = local->cpu;
@@ -91,6 +112,17 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 			*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
 		else if (size == 1)
 			uart_write(&cell->uart, port - COM1, (uint8_t)*value);
+		return;
+	}
+	if (unlikely(cell == &root_cell)) {
+		if (allowed_for_root(port, in)) {
+			if (in)
+				*value = port_in(port, size);
+			else
+				port_out(port, size, *value);
+		} else if (in) {
+			*value = ~0U;
+		}
 		return;
 	}
 	/* Nobody there, as far as this cell can see. */

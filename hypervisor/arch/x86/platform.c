@@ -38,7 +38,16 @@ int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 		info.head.features |= CL_FEATURE_1G_PAGES;
 	if (read_cr4() & CR4_LA57)
 		info.head.features |= CL_FEATURE_LA57;
-	pci_init(platform);
+	if (pci_init(platform)) {
+		memset(finding, 0, sizeof(*finding));
+		finding->error = -ENOMEM;
+		finding->found = info.head.hv_size;
+		copy_string(finding->object, "platform", sizeof(finding->object));
+		copy_string(finding->field, "hv_size", sizeof(finding->field));
+		copy_string(finding->rule, "more hypervisor memory; enlarge hv_size",
+			    sizeof(finding->rule));
+		return -ENOMEM;
+	}
 	return vendor_check(finding);
 }
 

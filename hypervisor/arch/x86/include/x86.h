@@ -115,6 +115,8 @@ extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
 /* pio.c */
 void pio_init_cell(struct cell *cell);
 void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
+/* root, INS and OUTS: true if it has the ports now, and tries again */
+bool pio_open_for_root(uint16_t port, unsigned int size, bool in);
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 
 /* pci.c */
@@ -122,19 +124,32 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
 void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
 		      uint32_t value);
-void pci_init(const struct cl_platform *platform);
+int pci_init(const struct cl_platform *platform); /* -ENOMEM */
 int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of its devices */
-extern uint64_t ecam_start, ecam_end;
+/* Where bus 0 is, or would be; what there is. */
+bool pci_owns(const struct cell *cell, uint32_t bdf);
+extern uint64_t ecam_base, ecam_start, ecam_end;
+
+static inline bool in_ecam(uint64_t address)
+{
+	return address >= ecam_start && address < ecam_end;
+}
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
+uint64_t ioapic_entry(uint64_t chip, unsigned int pin); /* what the hardware has */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
 
 /* msr.c */
 bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
 void msr_init_cell(struct cell *cell);
+/* The bitmap as it has to be, MSR_BITMAP_BYTES: for each register a bit for reads, one for writes. */
+#define MSR_BITMAP_BYTES 8192
+#define MSR_BLOCK	 0x2000 /* registers, from each of these on: APM 15.11 */
+#define MSR_BLOCKS	 { 0, 0xc0000000, 0xc0010000 }
+void msr_policy(unsigned char *bitmap, bool root);
 
 /* cpuid.c */
 /* Take out of the CPU's answer what the guest does not have. */
@@ -147,6 +162,8 @@ static inline bool cpuid_is_filtered(uint32_t leaf)
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
+/* root, accesses that cannot be emulated: true if it has the page now, and tries again */
+bool mmio_map_for_root(uint64_t address, unsigned int access);
 
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */

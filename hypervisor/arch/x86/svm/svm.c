@@ -386,8 +386,10 @@ static void exit_npf(struct guest_regs *regs)
 				  vmcb->exit_info2, vmcb->rip);
 			return;
 		}
-		cell_denied("code or page table at", vmcb->exit_info2, vmcb->rip);
-		inject_gp();
+		if (!mmio_map_for_root(vmcb->exit_info2, vmcb->exit_info1 & NPF_FETCH
+								 ? CL_AUDIT_EXECUTE
+								 : CL_AUDIT_READ))
+			inject_gp();
 		return;
 	}
 	mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
@@ -493,6 +495,11 @@ static __attribute__((noinline)) bool fast_ioio(void)
 	if (unlikely(exit_info & (BIT(2) | BIT(3)))) {
 		/* INS and OUTS to ports that are not the cell's own */
 		count(CL_EXIT_PIO);
+		if (local->cpu->cell == &root_cell) {
+			if (!pio_open_for_root((uint16_t)(exit_info >> 16), size, exit_info & 1))
+				inject_gp();
+			return true;
+		}
 		cell_denied("string access to port", exit_info >> 16, 0);
 		inject_gp();
 		return true;
