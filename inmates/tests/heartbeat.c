@@ -3,8 +3,8 @@
  * A cell that must not miss a tick while others misbehave: counts timer interrupts in
  * comm->heartbeat and keeps the longest time between two of them.
  *
- * Command line: period_us=N (1000), print_s=N seconds between lines (1), 0: none, so that nothing
- * but the timer runs.
+ * Command line: period_us=N (1000), print_ms=N between lines (1000), 0: none, so that nothing but
+ * the timer runs.
  */
 #include <inmate.h>
 
@@ -35,13 +35,13 @@ static void report(void)
 void inmate_main(void)
 {
 	uint64_t period_us = cmdline_number("period_us", 1000);
-	uint64_t print_s = cmdline_number("print_s", 1);
+	uint64_t print_ms = cmdline_number("print_ms", 1000);
 	uint64_t per_line;
 	uint64_t next;
 
 	if (!period_us)
 		period_us = 1;
-	per_line = print_s * 1000000 / period_us;
+	per_line = print_ms * 1000 / period_us;
 	next = per_line;
 	interrupt_handler(TIMER_VECTOR, on_timer);
 	timer_start(TIMER_VECTOR, ns_to_tsc(period_us * 1000));

@@ -66,7 +66,7 @@ def heart(machine):
     """The machine with Cloister enabled and the heartbeat cell running, which must end well."""
     before = cloister.Snapshot(machine)
     cloister.enable(machine)
-    cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_s=1", path="/cells/heartbeat.cell")
+    cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=1000", path="/cells/heartbeat.cell")
     cloister.wait_output(machine, "heartbeat", "^heartbeat: 1000 ticks")
     yield machine
     if "fault" in cloister.cells(machine):

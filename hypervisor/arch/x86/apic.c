@@ -16,7 +16,7 @@
 #define REG_SVR	    0x0f0
 #define REG_ISR	    0x100 /* eight registers */
 #define REG_IRR	    0x200
-#define REG_CMCI    0x2f0
+#define REG_ESR	    0x280
 #define REG_ICR	    0x300
 #define REG_ICR2    0x310
 #define REG_TIMER   0x320
@@ -26,6 +26,7 @@
 #define REG_LINT1   0x360
 #define REG_ERROR   0x370
 #define REG_COUNT   0x380
+#define REG_DIVIDE  0x3e0
 #define REG_VERSION 0x030
 #define REG_EXT_LVT 0x500 /* AMD's extended local vectors, APM 16.7 */
 #define REG_EXT_END 0x540
@@ -121,7 +122,7 @@ void arch_cpu_kick(struct cpu *cpu)
 	icr_send(MODE_NMI << 8 | ICR_ASSERT, cpu->hw_id);
 }
 
-/* Called for each stray interrupt while apic_reset() drains them. */
+/* Called for each stray interrupt while x86_drain_interrupt() drains them. */
 void apic_drained(void)
 {
 	reg_write(REG_EOI, 0);
@@ -158,8 +159,11 @@ void apic_reset(struct cpu *cpu)
 	for (unsigned int i = 0; i < 256 && any_bit(REG_ISR); i++)
 		reg_write(REG_EOI, 0);
 	for (unsigned int i = 0; i < 256 && any_bit(REG_IRR); i++)
-		asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
+		x86_drain_interrupt();
 	reg_write(REG_SVR, 0xff);
+	/* Errors of the former owner: a write shows what has come together since the last one. */
+	reg_write(REG_ESR, 0);
+	reg_write(REG_ESR, 0);
 	forget_logical();
 	if (!x2apic_mode) {
 		reg_write(REG_LDR, 0);
@@ -242,8 +246,11 @@ void apic_icr_write(uint64_t icr)
 	unsigned int targets = 0;
 	uint32_t target = 0;
 
-	/* The usual one: fixed, physical, to one CPU. */
-	if (likely(!(icr & 0xc0f00) && dest < sizeof(cpu_of_apic_id))) {
+	/*
+	 * The usual one: fixed, physical, to one CPU. Always edge-triggered: the end of a
+	 * level-triggered interrupt is told to all IOAPICs, which would take it for a device's.
+	 */
+	if (likely(!(icr & (0xc0f00 | ICR_LEVEL)) && dest < sizeof(cpu_of_apic_id))) {
 		unsigned int target = cpu_of_apic_id[dest];
 
 		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
@@ -258,7 +265,7 @@ void apic_icr_write(uint64_t icr)
 		return;
 	}
 	if (ICR_SHORTHAND(icr) == TO_SELF && ICR_MODE(icr) == MODE_FIXED) {
-		icr_send((uint32_t)icr, 0);
+		icr_send((uint32_t)(icr & ~ICR_LEVEL), 0);
 		return;
 	}
 	for_each_cpu_in(cell, i) {
@@ -302,7 +309,14 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 	case REG_ICR:
 		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | (value & ICR_COMMAND));
 		break;
-	case REG_CMCI:
+	case REG_TPR:
+	case REG_SVR:
+	case REG_ESR:
+	case REG_ICR2:
+	case REG_DIVIDE:
+		reg_write(offset, value);
+		break;
+	case REG_TIMER:
 	case REG_THERMAL:
 	case REG_PERF:
 	case REG_LINT0:
@@ -328,15 +342,15 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 		break;
 	default:
 		/*
-		 * The rest concerns this CPU alone, but for its id: with that of a foreign CPU it
-		 * would take interrupts and kicks that are not for it. Registers are 16 bytes apart.
+		 * Default deny. With the id of a foreign CPU this one would take interrupts and
+		 * kicks that are not for it; AMD's extended registers turn interrupts off beyond a
+		 * reset, or change the width of ids.
 		 */
-		if (offset & 0xf || offset == REG_ID)
-			cell_denied("write to APIC register", offset, value);
-		else if (offset >= REG_EXT_LVT && offset < REG_EXT_END)
+		if (local->cpu->cell == &root_cell && !(offset & 0xf) && offset >= REG_EXT_LVT &&
+		    offset < REG_EXT_END)
 			reg_write(offset, moderate_lvt(value));
 		else
-			reg_write(offset, value);
+			cell_denied("write to APIC register", offset, value);
 	}
 }
 
@@ -353,7 +367,7 @@ bool apic_msr_write(uint32_t msr, uint64_t value)
 			return false;
 		apic_icr_write(value);
 		return true;
-	case REG_CMCI:
+	case REG_TIMER:
 	case REG_THERMAL:
 	case REG_PERF:
 	case REG_LINT0:

@@ -52,12 +52,12 @@ static struct lock start_lock;
 
 static uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 
-static struct {
+static struct gate {
 	uint16_t low, selector;
 	uint8_t ist, type;
 	uint16_t middle;
 	uint32_t high, reserved;
-} idt[256];
+} idt[256], drain_idt[256];
 
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
@@ -70,13 +70,13 @@ static unsigned int table_index(uint64_t virt, unsigned int level)
 	return virt >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
 }
 
-static void set_gate(unsigned int vector, uint64_t address)
+static void set_gate(struct gate *table, unsigned int vector, uint64_t address)
 {
-	idt[vector].low = (uint16_t)address;
-	idt[vector].middle = (uint16_t)(address >> 16);
-	idt[vector].high = (uint32_t)(address >> 32);
-	idt[vector].selector = HV_CS;
-	idt[vector].type = 0x8e; /* present, interrupt gate */
+	table[vector].low = (uint16_t)address;
+	table[vector].middle = (uint16_t)(address >> 16);
+	table[vector].high = (uint32_t)(address >> 32);
+	table[vector].selector = HV_CS;
+	table[vector].type = 0x8e; /* present, interrupt gate */
 }
 
 static void build_shared_tables(void)
@@ -116,12 +116,32 @@ static void build_shared_tables(void)
 	trampoline_tables[0][table_index(virt, 4)] = virt_to_phys(trampoline_tables[1]) | PTE_P |
 						     PTE_RW;
 
-	for (unsigned int i = 0; i < 32; i++)
-		set_gate(i, exception_stubs[i]);
-	set_gate(2, (uint64_t)exception_nmi);
-	set_gate(13, (uint64_t)exception_gp);
-	for (unsigned int i = 32; i < 256; i++)
-		set_gate(i, (uint64_t)exception_drain);
+	for (unsigned int i = 0; i < 256; i++) {
+		set_gate(idt, i, i < 32 ? exception_stubs[i] : (uint64_t)exception_drain);
+		set_gate(drain_idt, i, (uint64_t)exception_drain);
+	}
+	set_gate(idt, 2, (uint64_t)exception_nmi);
+	set_gate(idt, 13, (uint64_t)exception_gp);
+	set_gate(drain_idt, 2, (uint64_t)exception_nmi);
+}
+
+static void load_idt(const struct gate *table)
+{
+	struct table_register idtr = { sizeof(idt) - 1, (uint64_t)table };
+
+	asm volatile("lidt %0" : : "m"(idtr));
+}
+
+/*
+ * The APIC takes vectors from 16 on (APM vol. 2, chapter 16), so a cell can leave some behind that
+ * are exceptions to the hypervisor. Here they are interrupts; NOPs cause no exceptions. A machine
+ * check just now would be taken for a stray interrupt, too: what it is about stays in the banks.
+ */
+void x86_drain_interrupt(void)
+{
+	load_idt(drain_idt);
+	asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
+	load_idt(idt);
 }
 
 static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, uint64_t cr3)
@@ -197,12 +217,11 @@ uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, 
 void boot_continue(void)
 {
 	struct table_register gdtr = { sizeof(gdt) - 1, (uint64_t)gdt };
-	struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
 	struct linux_state *linux_state = &local->linux_state;
 	uint32_t a, b, c, d;
 
 	asm volatile("lgdt %0" : : "m"(gdtr));
-	asm volatile("lidt %0" : : "m"(idtr));
+	load_idt(idt);
 	x86_load_segments();
 
 	cpuid(7, 0, &a, &b, &c, &d);

@@ -21,10 +21,9 @@ static const struct msr_range own_registers[] = {
 	{ 0xc0000100, 0xc0000103 }, /* FS base, GS base, KERNEL_GS base, TSC_AUX */
 };
 
-/* x2APIC registers that concern this CPU alone: TPR to EOI, SVR, ESR, timer, SELF IPI. */
+/* x2APIC registers that concern this CPU alone: TPR to EOI, SVR, ESR, timer count, SELF IPI. */
 static const struct msr_range own_x2apic[] = {
-	{ 0x808, 0x80b }, { 0x80f, 0x80f }, { 0x828, 0x828 },
-	{ 0x832, 0x832 }, { 0x838, 0x838 }, { 0x83e, 0x83f },
+	{ 0x808, 0x80b }, { 0x80f, 0x80f }, { 0x828, 0x828 }, { 0x838, 0x838 }, { 0x83e, 0x83f },
 };
 
 /* Cells read these as they are. */
@@ -41,7 +40,8 @@ static const struct msr_range cell_reads[] = {
 	{ 0x802, 0x803 },	    /* x2APIC id, version */
 	{ 0x80d, 0x80d },	    /* LDR */
 	{ 0x810, 0x827 },	    /* ISR, TMR, IRR */
-	{ 0x82f, 0x837 },	    /* local vectors, ICR */
+	{ 0x830, 0x830 },	    /* ICR */
+	{ 0x832, 0x837 },	    /* local vectors */
 	{ 0x839, 0x839 },	    /* timer count */
 	{ 0xc0010015, 0xc0010015 }, /* HWCR */
 	{ 0xc0010064, 0xc001006b }, /* P-states */
@@ -65,6 +65,7 @@ static const struct msr_range root_writes[] = {
 	{ 0x2ff, 0x2ff },
 	{ 0x280, 0x29f }, /* CMCI */
 	{ 0x400, 0x47f }, /* machine check banks */
+	{ 0x832, 0x832 }, /* x2APIC timer vector: moderated for cells */
 	{ MSR_XSS, MSR_XSS },
 	{ 0xc81, 0xc91 },	    /* cache allocation */
 	{ 0xc0000108, 0xc0000108 }, /* prefetch control */

@@ -98,6 +98,9 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t b
 	return address;
 }
 
+/* boot.c */
+void x86_drain_interrupt(void); /* take one that is pending in the APIC; calls apic_drained() */
+
 /* platform.c */
 void x86_reset_fpu(void); /* no register keeps what the former owner had in it */
 
