@@ -127,15 +127,11 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		return true;
 	}
 	if (address >= ecam_start && address < ecam_end && size <= 4) {
-		unsigned int bdf_and_offset = (unsigned int)(address - ecam_start);
-
 		exits[CL_EXIT_PCI]++;
 		if (write)
-			pci_config_write(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff, size,
-					 value32);
+			pci_write_ecam(cell, address, size, value32);
 		else
-			*value = pci_config_read(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff,
-						 size);
+			*value = pci_read_ecam(cell, address, size);
 		return true;
 	}
 	exits[CL_EXIT_MMIO]++;

@@ -78,11 +78,7 @@ int arch_cell_init(struct cell *cell)
 	if (cell != &root_cell) {
 		pio_move(cell, true);
 		ioapic_move(cell, true);
-		err = pci_move(cell, true);
-		if (err) {
-			arch_cell_exit(cell);
-			return err;
-		}
+		pci_move(cell, true);
 	}
 	return 0;
 
@@ -98,8 +94,7 @@ void arch_cell_exit(struct cell *cell)
 {
 	pio_move(cell, false);
 	ioapic_move(cell, false);
-	/* The tables for these pages exist: mapping them again cannot fail. */
-	(void)pci_move(cell, false);
+	pci_move(cell, false);
 	paging_exit(&cell->arch.npt);
 	page_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
 	page_free(cell->arch.msr_bitmap, MSR_BITMAP_PAGES);

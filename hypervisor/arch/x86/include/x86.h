@@ -122,9 +122,12 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
 void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
 		      uint32_t value);
-void pci_init(const struct cl_platform *platform);
-int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of its devices */
+/* An access at an address from ecam_start to ecam_end - 1 */
+uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size);
+void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value);
 extern uint64_t ecam_start, ecam_end;
+void pci_init(const struct cl_platform *platform);
+void pci_move(const struct cell *cell, bool to_cell); /* its functions, from root or back */
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
