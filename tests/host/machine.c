@@ -71,49 +71,50 @@ void invlpg(const void *address)
 		 entry & PTE_ADDRESS);
 }
 
-/* Configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2). NULL: nobody there. */
-static uint8_t *config_bytes(uint16_t port)
+/*
+ * Configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2): the byte behind a port, with its offset
+ * in the function's header. NULL: nobody there.
+ */
+static uint8_t *config_byte(unsigned int port, unsigned int *offset)
 {
 	uint32_t bdf = pci_address >> 8 & 0xffff;
 
-	if (!(pci_address & BIT(31)) || bdf >> 8 >= ECAM_BUSES)
+	if (port < PCI_DATA || port >= PCI_DATA + 4 || !(pci_address & BIT(31)) ||
+	    bdf >> 8 >= ECAM_BUSES)
 		return NULL;
-	return machine_ecam + ((uint64_t)bdf << 12) + (pci_address & 0xfc) + (port & 3);
+	*offset = (pci_address & 0xfc) + (port & 3);
+	return machine_ecam + ((uint64_t)bdf << 12) + *offset;
 }
 
 uint32_t port_in(uint16_t port, unsigned int size)
 {
-	const uint8_t *bytes = NULL;
 	uint32_t value = 0;
 
-	if (port >= PCI_DATA && port + size <= PCI_DATA + 4)
-		bytes = config_bytes(port);
-	if (!bytes)
-		return ~0U >> (32 - 8 * size);
-	memcpy(&value, bytes, size);
-	return value;
-}
+	for (unsigned int i = 0; i < size; i++) {
+		unsigned int offset;
+		const uint8_t *byte = config_byte(port + i, &offset);
 
-/* The bits of a function's status register that a written 1 clears (6.2.3), by byte of the header. */
-static uint8_t cleared_by_one(unsigned int offset)
-{
-	return offset == 7 ? 0xf9 : 0;
+		value |= (byte ? *byte : 0xffU) << 8 * i;
+	}
+	return value;
 }
 
 void port_out(uint16_t port, unsigned int size, uint32_t value)
 {
-	uint8_t *bytes;
-
 	if (port == PCI_ADDRESS && size == 4)
 		pci_address = value;
-	if (port < PCI_DATA || port + size > PCI_DATA + 4)
-		return;
-	machine_config_writes++;
-	bytes = config_bytes(port);
-	for (unsigned int i = 0; bytes && i < size; i++) {
-		unsigned int offset = (pci_address & 0xfc) + (port & 3) + i;
-		uint8_t clears = cleared_by_one(offset), written = (uint8_t)(value >> 8 * i);
+	for (unsigned int i = 0; i < size; i++) {
+		uint8_t written = (uint8_t)(value >> 8 * i);
+		unsigned int offset;
+		uint8_t *byte = config_byte(port + i, &offset);
 
-		bytes[i] = clears ? (uint8_t)(bytes[i] & ~(written & clears)) : written;
+		if (!byte)
+			continue;
+		machine_config_writes++;
+		/* Error bits of the status register: a written 1 clears them (6.2.3). */
+		if (offset == 7)
+			*byte &= (uint8_t) ~(written & 0xf9);
+		else
+			*byte = written;
 	}
 }

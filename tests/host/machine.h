@@ -27,7 +27,7 @@ void machine_reset(void);
 /* The test says whether the hypervisor may have this page in a window now. */
 void machine_window(uint64_t phys, bool writable);
 
-/* How many configuration writes reached the hardware by ports since the last reset. */
+/* Bytes of configuration space that were written by ports since the last reset */
 extern unsigned int machine_config_writes;
 
 #endif

@@ -12,6 +12,7 @@ struct cell *cells[CONFIG_MAX_CELLS];
 struct cpu cpus[CONFIG_MAX_CPUS];
 unsigned int cpu_count = 1;
 
+static struct cl_cpu_info cpu_info;
 static uint64_t last_window; /* physical address, 0: none */
 static unsigned int denied;
 
@@ -52,6 +53,7 @@ static void init(uint32_t first_bus)
 	root_cell.config = &root_blob.config;
 	a_cell.config = &a_blob.config;
 	local->cpu = &cpus[0];
+	local->exits = cpu_info.exits;
 	cpus[0].cell = &a_cell;
 	last_window = denied = 0;
 	pci_init(&platform);
@@ -115,6 +117,26 @@ static void status_bits_stay(void **state)
 	assert_int_equal(device[4], 0x42);
 }
 
+/* What a cell addressed last is not what root's access to the data port finds. */
+static void data_without_address(void **state)
+{
+	uint32_t value = 0x12345678;
+	uint8_t *device = registers(SLOT(2));
+
+	(void)state;
+	device[0] = 0x42;
+	assert_int_equal(pci_config_read(&a_cell, SLOT(2), 0, 1), 0x42);
+	cpus[0].cell = &root_cell;
+	root_cell.arch.pci_address = 0;
+	pio_access(PCI_DATA, 4, false, &value);
+	pio_access(PCI_DATA - 2, 4, false, &value);
+	assert_int_equal(machine_config_writes, 0);
+	pio_access(PCI_DATA, 1, true, &value);
+	assert_int_equal(value & 0xff, 0xff);
+	pio_access(PCI_DATA - 2, 4, true, &value);
+	assert_int_equal(value, 0xffffffff);
+}
+
 /* Memory in front of the first bus that ECAM has is not configuration space. */
 static void first_bus(void **state)
 {
@@ -135,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(owners, fresh, give_back),
 		cmocka_unit_test_setup_teardown(status_bits_stay, fresh, give_back),
+		cmocka_unit_test_setup_teardown(data_without_address, fresh, give_back),
 		cmocka_unit_test_setup_teardown(first_bus, fresh, give_back),
 	};
 
