@@ -462,6 +462,11 @@ static bool is_ram(const struct cl_memory *m)
 	return !(m->flags & (CL_MEM_IO | CL_MEM_COMM));
 }
 
+static bool whole_pages(const struct cl_memory *m)
+{
+	return !((m->phys | m->virt | m->size) % PAGE);
+}
+
 static int check_memory_flags(struct check *c, const struct cl_memory *m)
 {
 	if (m->flags & ~(uint64_t)CL_MEM_FLAGS)
@@ -523,14 +528,16 @@ static int check_memory_place(struct check *c, const struct cl_memory *m)
 		return refuse(c, "phys", m->phys, 0,
 			      "an address: CL_AUTO is for RAM that only this cell has, and not for "
 			      "the root cell");
-	if ((m->flags & CL_MEM_IO) && (m->size < PAGE || (m->phys | m->virt | m->size) % PAGE))
-		return check_sub_page(c, m);
-	if (m->size % PAGE)
-		return refuse(c, "size", m->size, PAGE,
-			      "a multiple of @: memory is mapped in whole pages");
-	err = check_range(c, "virt", m->virt, m->size, PAGE);
-	if (!err && m->phys != CL_AUTO)
-		err = check_range(c, "phys", m->phys, m->size, PAGE);
+	if ((m->flags & CL_MEM_IO) && !whole_pages(m)) {
+		err = check_sub_page(c, m);
+	} else {
+		if (m->size % PAGE)
+			return refuse(c, "size", m->size, PAGE,
+				      "a multiple of @: memory is mapped in whole pages");
+		err = check_range(c, "virt", m->virt, m->size, PAGE);
+		if (!err && m->phys != CL_AUTO)
+			err = check_range(c, "phys", m->phys, m->size, PAGE);
+	}
 	if (err)
 		return err;
 	if (is_root(c) && m->phys != m->virt)
@@ -585,6 +592,17 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 		return refuse(c, "virt", m->virt, ecam_range(&p).start,
 			      "addresses without the PCI configuration space (ecam_phys), which "
 			      "begins at @ and is moderated");
+	/* Registers below a page are not mapped: nothing that is unmapped from root takes them
+	 * away. */
+	if (whole_pages(m))
+		return 0;
+	if (overlap(phys_range(m), (struct range){ l->hv_phys, l->hv_size }))
+		return refuse(c, "phys", m->phys, l->hv_phys,
+			      "registers outside the hypervisor's memory, which begins at @");
+	if (p.pool_phys != CL_AUTO &&
+	    overlap(phys_range(m), (struct range){ p.pool_phys, p.pool_size }))
+		return refuse(c, "phys", m->phys, p.pool_phys,
+			      "registers outside the pool, which begins at @");
 	return 0;
 }
 

@@ -432,6 +432,25 @@ TEST(memory_holes)
 	     BAD(&f->root, "memory region", 1, "virt", GIB, 0xb0000000));
 }
 
+/* Root reaches registers below a page whatever its mappings say: it must not find memory there. */
+TEST(root_registers)
+{
+	FIXTURE;
+	struct blob *b = &f->root;
+
+	f->root_mem[2].size = 0x10;
+	assert_int_equal(check_blob(b), 0);
+	WITH(f->root_mem[2].virt, 0xc0001000,
+	     BAD(b, "memory region", 2, "virt", 0xc0001000, 0xc0000000));
+	f->root_mem[0].size = 0x10000000; /* RAM at these addresses would overlap already */
+	f->root_mem[2].phys = f->root_mem[2].virt = 0x30001000;
+	BAD(b, "memory region", 2, "phys", 0x30001000, 0x30000000);
+	f->root_mem[2].phys = f->root_mem[2].virt = 0x20001000;
+	assert_int_equal(check_blob(b), 0);
+	WITH(f->platform->pool_phys, 0x20000000,
+	     BAD(b, "memory region", 2, "phys", 0x20001000, 0x20000000));
+}
+
 TEST(memory_overlap)
 {
 	FIXTURE;
@@ -739,6 +758,7 @@ int main(void)
 		T(memory_flags),
 		T(memory_place),
 		T(memory_holes),
+		T(root_registers),
 		T(memory_overlap),
 		T(entry),
 		T(pio),

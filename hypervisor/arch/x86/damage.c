@@ -72,7 +72,8 @@ int64_t arch_damage(uint64_t kind, uint64_t cell_id, uint64_t value)
 		cell->arch.chips[0].pins[0] |= BIT(value & 63);
 		return 0;
 	case CL_DAMAGE_PCI:
-		return pci_move(cell, false);
+		pci_move(cell, false);
+		return 0;
 	case CL_DAMAGE_CPU:
 		cell->info->cpus[0] |= BIT(value & 63);
 		return 0;

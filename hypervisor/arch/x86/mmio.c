@@ -163,16 +163,12 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		*value = value32;
 		return true;
 	}
-	if (in_ecam(address) && size <= 4) {
-		unsigned int bdf_and_offset = (unsigned int)(address - ecam_base);
-
+	if (address >= ecam_start && address < ecam_end && size <= 4) {
 		exits[CL_EXIT_PCI]++;
 		if (write)
-			pci_config_write(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff, size,
-					 value32);
+			pci_write_ecam(cell, address, size, value32);
 		else
-			*value = pci_config_read(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff,
-						 size);
+			*value = pci_read_ecam(cell, address, size);
 		return true;
 	}
 	exits[CL_EXIT_MMIO]++;

@@ -93,8 +93,11 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 				*value = pci_config_read(cell, bdf, offset, size);
 			else
 				pci_config_write(cell, bdf, offset, size, *value);
-		} else if (cell == &root_cell) {
-			/* Bytes 0xcf9 to 0xcfb: the reset register of many chipsets */
+		} else if (cell == &root_cell && port + size <= PCI_DATA) {
+			/*
+			 * Bytes 0xcf9 to 0xcfb: the reset register of many chipsets. Not the data
+			 * port: behind that is the function that was accessed last, by whomever.
+			 */
 			if (in)
 				*value = port_in(port, size);
 			else

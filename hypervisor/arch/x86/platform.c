@@ -38,16 +38,7 @@ int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 		info.head.features |= CL_FEATURE_1G_PAGES;
 	if (read_cr4() & CR4_LA57)
 		info.head.features |= CL_FEATURE_LA57;
-	if (pci_init(platform)) {
-		memset(finding, 0, sizeof(*finding));
-		finding->error = -ENOMEM;
-		finding->found = info.head.hv_size;
-		copy_string(finding->object, "platform", sizeof(finding->object));
-		copy_string(finding->field, "hv_size", sizeof(finding->field));
-		copy_string(finding->rule, "more hypervisor memory; enlarge hv_size",
-			    sizeof(finding->rule));
-		return -ENOMEM;
-	}
+	pci_init(platform);
 	return vendor_check(finding);
 }
 
@@ -87,11 +78,7 @@ int arch_cell_init(struct cell *cell)
 	if (cell != &root_cell) {
 		pio_move(cell, true);
 		ioapic_move(cell, true);
-		err = pci_move(cell, true);
-		if (err) {
-			arch_cell_exit(cell);
-			return err;
-		}
+		pci_move(cell, true);
 	}
 	return 0;
 
@@ -107,8 +94,7 @@ void arch_cell_exit(struct cell *cell)
 {
 	pio_move(cell, false);
 	ioapic_move(cell, false);
-	/* The tables for these pages exist: mapping them again cannot fail. */
-	(void)pci_move(cell, false);
+	pci_move(cell, false);
 	paging_exit(&cell->arch.npt);
 	page_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
 	page_free(cell->arch.msr_bitmap, MSR_BITMAP_PAGES);

@@ -127,16 +127,13 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
 void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
 		      uint32_t value);
-int pci_init(const struct cl_platform *platform); /* -ENOMEM */
-int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of its devices */
-/* Where bus 0 is, or would be; what there is. */
+/* An access at an address from ecam_start to ecam_end - 1 */
+uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size);
+void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value);
+extern uint64_t ecam_start, ecam_end;
 bool pci_owns(const struct cell *cell, uint32_t bdf);
-extern uint64_t ecam_base, ecam_start, ecam_end;
-
-static inline bool in_ecam(uint64_t address)
-{
-	return address >= ecam_start && address < ecam_end;
-}
+void pci_init(const struct cl_platform *platform);
+void pci_move(const struct cell *cell, bool to_cell); /* its functions, from root or back */
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
