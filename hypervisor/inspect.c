@@ -129,8 +129,8 @@ int64_t cell_inspect(uint64_t phys, uint64_t size, uint64_t unused)
 		return -EINVAL;
 	if (!cell_management_begin())
 		return -EAGAIN;
-	for (uint64_t at = phys; at < phys + size; at += PAGE_SIZE) {
-		if (arch_translate(&root_cell, at, CL_MEM_WRITE) == ~0UL) {
+	for (uint64_t offset = 0; offset < size; offset += PAGE_SIZE) {
+		if (arch_translate(&root_cell, phys + offset, CL_MEM_WRITE) == ~0UL) {
 			cell_management_end();
 			return -EINVAL;
 		}

@@ -79,8 +79,19 @@ static u64 access_memory(u64 address, bool write, u32 value)
 {
 	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
 
-	if (!page)
-		return -ENOMEM;
+	if (!page) {
+		/* The driver has mapped it as memory. */
+		u32 *memory = memremap(address & ~3UL, sizeof(u32), MEMREMAP_WB);
+
+		if (!memory)
+			return -ENOMEM;
+		if (write)
+			WRITE_ONCE(*memory, value);
+		else
+			value = READ_ONCE(*memory);
+		memunmap(memory);
+		return value;
+	}
 	if (write)
 		writel(value, page + (address & ~PAGE_MASK));
 	else
