@@ -7,6 +7,9 @@
 #include <cell.h>
 #include <log.h>
 
+/* The first entries are logged as well. */
+#define LOGGED 16
+
 static struct lock audit_lock;
 static struct cl_platform platform;
 static bool allowing;
@@ -125,7 +128,9 @@ enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsign
 	}
 	lock_drop(&audit_lock);
 
-	if (is_new)
+	if (is_new && entry == &info.audit[LOGGED])
+		log_write(CL_LOG_WARNING, 0, "root: more of this is not logged: see hvctl audit");
+	else if (is_new && entry < &info.audit[LOGGED])
 		log_write(CL_LOG_WARNING, 0, "root: %s of %s 0x%lx, %s: %s (at 0x%lx)",
 			  access & CL_AUDIT_WRITE     ? "write"
 			  : access & CL_AUDIT_EXECUTE ? "execution"

@@ -7,7 +7,9 @@
  *   fuzz SEED COUNT    hypercalls with random numbers and arguments, never CL_HC_DISABLE and
  *                      CL_HC_LOCK; the result is how many of them did not fail
  *   read ADDRESS       32 bits of physical memory
- *   write ADDRESS X    the same
+ *   readn ADDRESS N    N times, at addresses that repeat within a page
+ *   copy ADDRESS       64 bytes, by a string instruction
+ *   write ADDRESS X    32 bits of physical memory
  *   apic REGISTER X    write to a register of this CPU's APIC, by its xAPIC offset
  *   icr HIGH LOW       interrupt command
  *   wrmsr N X          the result is 0, or -5 if the CPU refused
@@ -100,6 +102,36 @@ static u64 access_memory(u64 address, bool write, u32 value)
 	return value;
 }
 
+/* The last word that was read. */
+static u64 read_often(u64 address, u64 count)
+{
+	u32 __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
+	u32 value = 0;
+
+	if (!page)
+		return -ENOMEM;
+	while (count--)
+		value = readl(page + count % 4);
+	iounmap(page);
+	return value;
+}
+
+static u64 copy_words(u64 address)
+{
+	u32 buffer[16] = {};
+	void *to = buffer;
+	const void __force *from;
+	unsigned long count = ARRAY_SIZE(buffer);
+	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
+
+	if (!page)
+		return -ENOMEM;
+	from = (const void __force *)page;
+	asm volatile("rep movsl" : "+S"(from), "+D"(to), "+c"(count) : : "memory");
+	iounmap(page);
+	return buffer[0];
+}
+
 static void write_apic(u32 reg, u32 value)
 {
 	u64 base;
@@ -139,6 +171,10 @@ static int attack(const char *line)
 		result = fuzz(a, b);
 	else if (!strcmp(what, "read"))
 		result = access_memory(a, false, 0);
+	else if (!strcmp(what, "readn"))
+		result = read_often(a, b);
+	else if (!strcmp(what, "copy"))
+		result = copy_words(a);
 	else if (!strcmp(what, "write"))
 		result = access_memory(a, true, b);
 	else if (!strcmp(what, "apic"))

@@ -218,6 +218,11 @@ TEST(header)
 
 	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_VUART,
 	     BAD(&f->root, "config", 0, "flags", 3, CL_CELL_ROOT));
+	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_LOCKED,
+	     BAD(&f->root, "config", 0, "flags", 5, CL_CELL_ROOT));
+	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_STRICT, assert_int_equal(check_blob(&f->root), 0));
+	WITH(c->flags, CL_CELL_STRICT, BAD(b, "config", 0, "flags", CL_CELL_STRICT, 0));
+	WITH(c->flags, CL_CELL_VUART | CL_CELL_LOCKED, assert_int_equal(check_blob(b), 0));
 }
 
 TEST(sections)

@@ -7,45 +7,58 @@
 #include "device.h"
 #include "json.h"
 
-#define PAGE 4096
+#define PAGE	     4096
+#define MAX_FUNCTION 0x10000 /* bytes; what is farther from a symbol is not in its function */
 
 struct entry {
 	struct cl_audit audit;
 	uint64_t size; /* bytes, ports or pins, once neighbours are merged */
-	char name[64]; /* as Linux calls it */
-	char code[96]; /* the function that did it first */
+	char name[96]; /* as Linux calls it */
+	char code[96]; /* the function that did it first, and where that begins */
+	uint64_t function;
 };
 
-/* The innermost resource that contains address, from /proc/iomem or /proc/ioports; "" if none. */
+/*
+ * The resources that contain address, the innermost last, from /proc/iomem or /proc/ioports. Not
+ * the bus that everything is behind.
+ */
 static void resource_name(const char *path, uint64_t address, char *out, size_t size)
 {
 	FILE *f = fopen(path, "r");
 	unsigned long long first, last;
-	char line[160], name[128];
+	char line[160], name[64];
+	size_t used = 0;
 
 	out[0] = '\0';
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " %llx-%llx : %127[^\n]", &first, &last, name) == 3 &&
-		    first <= address && address <= last)
-			snprintf(out, size, "%.60s", name);
+	while (f && used < size && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %llx-%llx : %63[^\n]", &first, &last, name) == 3 &&
+		    first <= address && address <= last && strncmp(name, "PCI Bus", 7))
+			used += snprintf(out + used, size - used, "%s%s", used ? ", " : "", name);
 	if (f)
 		fclose(f);
 }
 
-/* The kernel's function at this address; "" if it is none, or addresses are hidden. */
-static void symbol_name(uint64_t address, char *out, size_t size)
+/* The kernel's functions at the entries' addresses; nothing where addresses are hidden. */
+static void add_symbols(struct entry *entries, size_t count)
 {
 	FILE *f = fopen("/proc/kallsyms", "r");
-	unsigned long long at, best = 0;
+	unsigned long long at;
 	char line[256], name[80];
 
-	out[0] = '\0';
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx %*c %79s", &at, name) == 2 && at && at <= address &&
-		    at > best && address - at < 0x10000) {
-			best = at;
-			snprintf(out, size, "%s+0x%llx", name, (unsigned long long)(address - at));
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx %*c %79s", &at, name) != 2 || !at)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			struct entry *e = &entries[i];
+			uint64_t offset = e->audit.rip - at;
+
+			if (offset >= MAX_FUNCTION || at <= e->function)
+				continue;
+			e->function = at;
+			snprintf(e->code, sizeof(e->code), "%s+0x%llx", name,
+				 (unsigned long long)offset);
 		}
+	}
 	if (f)
 		fclose(f);
 }
@@ -101,10 +114,10 @@ static struct entry *read_entries(struct region *r, size_t *count)
 			resource_name(e->audit.kind == CL_AUDIT_MEMORY ? "/proc/iomem"
 								       : "/proc/ioports",
 				      e->audit.address, e->name, sizeof(e->name));
-		symbol_name(e->audit.rip, e->code, sizeof(e->code));
 		(*count)++;
 	}
 	if (entries) {
+		add_symbols(entries, *count);
 		qsort(entries, *count, sizeof(*entries), by_address);
 		*count = merge(entries, *count);
 	}
@@ -167,13 +180,14 @@ static void print_text(const struct entry *entries, size_t count, uint64_t dropp
 		kind = e->audit.kind;
 		config_line(e, line, sizeof(line));
 		if (!line[0])
-			printf("\t/* 0x%llx belongs to another cell or the hypervisor;",
+			printf("\t/* 0x%llx belongs to another cell or the hypervisor; ",
 			       (unsigned long long)e->audit.address);
 		else
-			printf("\t%s /* %s%s", line, e->name, e->name[0] ? ";" : "");
-		printf(" %s%s %s, %llu %s%s, first at 0x%llx%s%s */\n",
+			printf("\t%s /* %s%s", line, e->name, e->name[0] ? "; " : "");
+		printf("%s%s%s %s, %llu %s%s, first at 0x%llx%s%s */\n",
 		       e->audit.flags & CL_AUDIT_READ ? "r" : "",
-		       e->audit.flags & CL_AUDIT_WRITE ? "w" : "", fate(e),
+		       e->audit.flags & CL_AUDIT_WRITE ? "w" : "",
+		       e->audit.flags & CL_AUDIT_EXECUTE ? "x" : "", fate(e),
 		       (unsigned long long)e->audit.count,
 		       e->audit.count == 1 ? "access" : "accesses",
 		       e->audit.flags & CL_AUDIT_DIRECT ? " or more" : "",
