@@ -169,8 +169,25 @@ bool msr_read(uint32_t msr, uint64_t *value)
 	}
 }
 
-/* Bits of EFER that a guest can change: SCE, LME, NXE, LMSLE, FFXSR, TCE, and what else CPUs get. */
-#define EFER_SETTABLE (BIT(0) | EFER_LME | EFER_NXE | BIT(13) | BIT(14) | BIT(15) | BIT(21))
+/*
+ * Bits of EFER that this CPU has and a guest can change, APM vol. 2, 3.1.7; VMRUN refuses a guest
+ * with others (15.5.1). Not LMSLE: new CPUs have lost it, and nobody needs it.
+ */
+static uint64_t efer_settable(void)
+{
+	uint64_t bits = BIT(0) | EFER_LME | EFER_NXE;
+	uint32_t highest, a, b, c, d;
+
+	cpuid(0x80000000, 0, &highest, &b, &c, &d);
+	cpuid(0x80000001, 0, &a, &b, &c, &d);
+	bits |= d & BIT(25) ? BIT(14) : 0; /* FFXSR */
+	bits |= c & BIT(17) ? BIT(15) : 0; /* TCE */
+	if (highest >= 0x80000021) {
+		cpuid(0x80000021, 0, &a, &b, &c, &d);
+		bits |= a & BIT(8) ? BIT(21) : 0; /* automatic IBRS */
+	}
+	return bits;
+}
 
 /* Northbridge configuration: extended registers through ports 0xcf8 and 0xcfc */
 #define MSR_NB_CFG     0xc001001f
@@ -178,14 +195,14 @@ bool msr_read(uint32_t msr, uint64_t *value)
 
 static bool write_efer(uint64_t value)
 {
-	uint64_t old = guest_efer();
+	uint64_t old = guest_efer(), settable = efer_settable();
 
-	if (value & ~(EFER_SETTABLE | EFER_LMA))
+	if (value & ~(settable | EFER_LMA))
 		return false;
 	/* LME cannot change while paging is on (APM 14.6.1); LMA follows the CPU. */
 	if ((value ^ old) & EFER_LME && guest_cr0() & CR0_PG)
 		return false;
-	guest_set_efer((value & EFER_SETTABLE) | (old & EFER_LMA));
+	guest_set_efer((value & settable) | (old & EFER_LMA));
 	return true;
 }
 

@@ -148,9 +148,11 @@ void x86_reset_fpu(void)
 
 	asm volatile("fninit");
 	if (read_cr4() & CR4_OSXSAVE) {
-		uint32_t low, high;
+		uint32_t low, high, b, c;
 
-		asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+		/* All that there is: a guest can switch registers off in XCR0 that hold its data. */
+		cpuid(0xd, 0, &low, &b, &c, &high);
+		asm volatile("xsetbv" : : "c"(0), "a"(low), "d"(high));
 		asm volatile("xrstor64 %0" : : "m"(initial), "a"(low), "d"(high));
 		asm volatile("xsetbv" : : "c"(0), "a"(1), "d"(0));
 	} else {

@@ -36,7 +36,10 @@
 #define MSR_MISC_ENABLE 0x1a0
 #define MSR_DEBUGCTL	0x1d9
 #define MSR_PAT		0x277
+#define MSR_U_CET	0x6a0
 #define MSR_S_CET	0x6a2
+#define MSR_PL0_SSP	0x6a4
+#define MSR_PL3_SSP	0x6a7
 #define MSR_ISST	0x6a8
 #define MSR_XSS		0xda0
 #define MSR_X2APIC	0x800

@@ -253,6 +253,13 @@ void arch_cpu_reset(struct cpu *cpu)
 	cpuid(0x80000001, 0, &a, &b, &c, &d);
 	if (d & BIT(27))
 		wrmsr(MSR_TSC_AUX, 0);
+	/* Shadow stacks of user mode, which the VMCB does not have (APM vol. 2, appendix B). */
+	cpuid(7, 0, &a, &b, &c, &d);
+	if (c & BIT(7)) {
+		wrmsr(MSR_U_CET, 0);
+		for (uint32_t msr = MSR_PL0_SSP; msr <= MSR_PL3_SSP; msr++)
+			wrmsr(msr, 0);
+	}
 	cpuid(0x80000008, 0, &a, &b, &c, &d);
 	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
 		wrmsr(MSR_SPEC_CTRL, 0);
