@@ -45,23 +45,78 @@ static uint64_t page_floor(uint64_t address)
 	return address & PAGE_MASK;
 }
 
-/* One to one, with all rights: root's view of memory that it owns. Sub-page registers: whole page. */
+static bool whole_pages(const struct cl_memory *region)
+{
+	return !((region->phys | region->virt | region->size) & ~PAGE_MASK);
+}
+
+/*
+ * Registers below a page that cells have: start to end - 1, end 0: unused. Root's CPUs look here
+ * while others create and destroy cells, and have all come by before a cell begins to run.
+ */
+static struct {
+	uint64_t start, end;
+} taken_registers[32];
+
+bool cell_registers_taken(uint64_t phys, unsigned int size)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+		if (phys < READ_ONCE(taken_registers[i].end) &&
+		    READ_ONCE(taken_registers[i].start) < phys + size)
+			return true;
+	return false;
+}
+
+/* Root has this page mapped when no cell has anything in it. */
+static bool root_maps_page(uint64_t page)
+{
+	struct cl_memory region;
+
+	if (cell_registers_taken(page, PAGE_SIZE))
+		return false;
+	for_each_region(root_cell.config, i, region)
+		if (whole_pages(&region) && page - region.phys < region.size)
+			return true;
+	return false;
+}
+
+/* One to one, with all rights: root's view of memory that it owns. */
 static int give_to_root(const struct cl_memory *region)
 {
 	struct cl_memory root_view = *region;
 
 	root_view.virt = root_view.phys = page_floor(region->phys);
-	root_view.size = ALIGN_UP(region->phys + region->size, PAGE_SIZE) - root_view.phys;
 	root_view.flags = CL_MEM_RAM | (region->flags & CL_MEM_IO);
+	if (!whole_pages(region)) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+			if (taken_registers[i].start == region->phys)
+				WRITE_ONCE(taken_registers[i].end, 0);
+		if (!root_maps_page(root_view.phys))
+			return 0;
+		root_view.size = PAGE_SIZE;
+	}
 	return arch_map(&root_cell, &root_view);
 }
 
+/* Of registers below a page the whole page leaves root's mappings, and what is the cell's is noted.
+ */
 static int take_from_root(const struct cl_memory *region)
 {
 	uint64_t start = page_floor(region->phys);
+	unsigned int i = 0;
+	int err;
 
-	return arch_unmap(&root_cell, start,
-			  ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	err = arch_unmap(&root_cell, start,
+			 ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	if (err || whole_pages(region))
+		return err;
+	while (i < ARRAY_SIZE(taken_registers) && taken_registers[i].end)
+		i++;
+	if (i == ARRAY_SIZE(taken_registers))
+		return -ENOSPC;
+	WRITE_ONCE(taken_registers[i].start, region->phys);
+	WRITE_ONCE(taken_registers[i].end, region->phys + region->size);
+	return 0;
 }
 
 /* Make every CPU of root forget what was unmapped, this one included. */
@@ -121,6 +176,7 @@ int cell_init_root(const struct cl_config *config)
 
 	disabling = false;
 	memset(cells, 0, sizeof(cells));
+	memset(taken_registers, 0, sizeof(taken_registers));
 	memset(&root_cell, 0, sizeof(root_cell));
 	root_cell.config = config;
 	root_cell.info = slot;
@@ -394,6 +450,10 @@ give_back:
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "config", "name", 0, 0,
 		       "hypervisor memory is used up; enlarge hv_size in the root config");
+	if (err == -ENOSPC)
+		refuse(ENOSPC, "memory region", "size", ARRAY_SIZE(taken_registers) + 1,
+		       ARRAY_SIZE(taken_registers),
+		       "regions below a page, @ at most in all cells together");
 	return err;
 }
 

@@ -84,6 +84,9 @@ int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2);
 int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes);
 int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused);
 
+/* Has a cell any of these registers, which share their page with others? Root then has not. */
+bool cell_registers_taken(uint64_t phys, unsigned int size);
+
 /* True if no cell but root exists; from then on none can be created. */
 bool cell_begin_disable(void);
 

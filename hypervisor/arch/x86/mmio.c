@@ -73,6 +73,8 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 		/* The window is one page. */
 		if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
 			return false;
+		if (cell == &root_cell && cell_registers_taken(address, size))
+			return false;
 		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
 		registers += address & ~PAGE_MASK;
 		switch (size) {
