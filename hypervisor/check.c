@@ -906,11 +906,11 @@ int cl_check_pair(const struct cl_config *a, const struct cl_config *b, struct c
 }
 
 /*
- * The end of what root has with at least these flags from address on, or address itself if root
- * does not have it.
+ * The end of what root has for a region with these flags from address on, or address itself if root
+ * does not have it. Device registers of root's are not RAM of a cell: that is zeroed at its end.
  */
 static uint64_t root_memory_end(const struct cl_config *root, const struct cl_platform *p,
-				uint64_t address, uint64_t access)
+				uint64_t address, uint64_t flags)
 {
 	struct cl_memory theirs;
 	uint32_t i;
@@ -919,7 +919,8 @@ static uint64_t root_memory_end(const struct cl_config *root, const struct cl_pl
 	    inside(address, (struct range){ p->pool_phys, p->pool_size }))
 		return p->pool_phys + p->pool_size;
 	cl_for_each(cl_find_section(root, CL_SEC_MEMORY), i, theirs)
-		if (inside(address, virt_range(&theirs)) && !(access & ~theirs.flags))
+		if (inside(address, virt_range(&theirs)) && !(flags & CL_MEM_RAM & ~theirs.flags) &&
+		    (flags & CL_MEM_IO || !(theirs.flags & CL_MEM_IO)))
 			return theirs.virt + theirs.size;
 	return address;
 }
@@ -947,12 +948,12 @@ static int root_memory(struct check *c, const struct cl_config *root)
 			return refuse(c, "phys", m.phys, p.hv_phys,
 				      "memory outside the hypervisor's own, which begins at @");
 		for (at = mine.start; at - mine.start < mine.size; at = next) {
-			next = root_memory_end(root, &p, at, m.flags & CL_MEM_RAM);
+			next = root_memory_end(root, &p, at, m.flags);
 			if (next == at)
 				return refuse(c, "phys", m.phys, at,
 					      "memory that the root config or its pool has with "
-					      "the same access; @ is the first address that is "
-					      "not");
+					      "the same access and kind (CL_MEM_IO); @ is the "
+					      "first address that is not");
 		}
 	}
 	return 0;

@@ -599,7 +599,7 @@ static int64_t call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2
 		check_scrubbed(&gone.config);
 	require(result >= -ERANGE * 4, "result %ld", result);
 	/* The lock is free again. */
-	require(from_cell || cell_state(0, 0, 0) == -ENOENT, "management lock");
+	require(from_cell || cell_state(0) == -ENOENT, "management lock");
 	return result;
 }
 

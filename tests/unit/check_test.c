@@ -602,6 +602,11 @@ TEST(against_root)
 	/* root may only read it */
 	WITH(f->root_mem[2].flags, CL_MEM_READ | CL_MEM_IO,
 	     FOREIGN("memory region", 3, "phys", 0xd0000000, 0xd0000000));
+	/* registers are not RAM, whatever root may do there */
+	f->root_mem[2].flags = CL_MEM_RAM | CL_MEM_IO;
+	WITH(f->mem[1].phys, 0xd8000000,
+	     FOREIGN("memory region", 1, "phys", 0xd8000000, 0xd8000000));
+	f->root_mem[2].flags = RW | CL_MEM_IO;
 	WITH(f->mem[0].size, 0x4000000, FOREIGN("memory region", 0, "size", 0x4000000, 0x3e00000));
 	f->mem[1].phys = CL_AUTO;
 	WITH(f->mem[0].size, 0x3df1000, FOREIGN("memory region", 1, "size", 0x10000, 0x3e00000));
