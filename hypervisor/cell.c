@@ -457,11 +457,10 @@ give_back:
 	return err;
 }
 
-int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused)
+int64_t cell_create(uint64_t config_phys, uint64_t size)
 {
 	int64_t result;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	memset(&info.head.finding, 0, sizeof(info.head.finding));
@@ -680,47 +679,36 @@ static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 	return result;
 }
 
-int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_set_loadable(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, set_loadable_locked);
 }
 
-int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_start(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, start_locked);
 }
 
-int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_destroy(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, destroy_locked);
 }
 
-int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_scrub(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, scrub_locked);
 }
 
-int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_state(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, state_locked);
 }
 
-int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused)
+int64_t cell_message(uint64_t id, uint64_t message)
 {
 	struct cell *cell;
 	int64_t result = 0;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);

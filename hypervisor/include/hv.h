@@ -21,7 +21,9 @@
 #define unlikely(x)	 __builtin_expect(!!(x), 0)
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
-#define __aligned_page	 __attribute__((aligned(4096)))
+/* Written while enabling only, zero before that: read-only as soon as a guest runs. */
+#define __ro_after_init __attribute__((section(".bss.ro_after_init")))
+#define __aligned_page	__attribute__((aligned(4096)))
 
 /* Negated in return values; the numbers are Linux'. */
 enum {
