@@ -247,6 +247,7 @@ static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int
 			return NULL;
 		}
 		memcpy(copy + done, (char *)arch_window(host & PAGE_MASK) + offset, piece);
+		arch_window_close();
 		done += piece;
 	}
 	return (struct cl_config *)copy;
@@ -623,6 +624,7 @@ static uint64_t scrub_piece(struct cell *cell)
 		}
 		position += region.size;
 	}
+	arch_window_close();
 	return position - cell->scrubbed;
 }
 

@@ -16,14 +16,15 @@
 #define REFUSE_CONFLICT (-16) /* EBUSY: somebody else has it */
 #define REFUSE_INVALID	(-22) /* EINVAL */
 
-#define PAGE	   0x1000ULL
-#define HUGE_PAGE  0x200000ULL
-#define ECAM_BUS   0x100000ULL /* bytes of configuration space per bus */
-#define FOUR_GIB   0x100000000ULL
-#define PIO_END	   0x10000ULL
-#define LOCAL_APIC 0xfee00000ULL
-#define PCI_PORTS  0xcf8
-#define UART_PORTS 0x3f8
+#define HV_SIZE_MAX 0x40000000ULL /* what the hypervisor maps of its memory */
+#define PAGE	    0x1000ULL
+#define HUGE_PAGE   0x200000ULL
+#define ECAM_BUS    0x100000ULL /* bytes of configuration space per bus */
+#define FOUR_GIB    0x100000000ULL
+#define PIO_END	    0x10000ULL
+#define LOCAL_APIC  0xfee00000ULL
+#define PCI_PORTS   0xcf8
+#define UART_PORTS  0x3f8
 
 struct range {
 	uint64_t start;
@@ -398,6 +399,8 @@ static int check_platform(struct check *c)
 	cl_get_entry(section, 0, &p, sizeof(p));
 	if (!p.hv_size)
 		return refuse(c, "hv_size", p.hv_size, HUGE_PAGE, "at least @ (2 MiB)");
+	if (p.hv_size > HV_SIZE_MAX)
+		return refuse(c, "hv_size", p.hv_size, HV_SIZE_MAX, "at most @ (1 GiB)");
 	err = check_place(c, "hv_phys", p.hv_phys, "hv_size", p.hv_size);
 	if (!err)
 		err = check_place(c, "pool_phys", p.pool_phys, "pool_size", p.pool_size);

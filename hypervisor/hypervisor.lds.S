@@ -22,7 +22,7 @@ SECTIONS
 	image_file_end = .;
 	. = ALIGN(4096);
 	hv_ro_after_init = .;
-	.ro_after_init (NOLOAD) : { *(.bss.ro_after_init) }
+	.ro_after_init : { *(.bss.ro_after_init) }
 	. = ALIGN(4096);
 	hv_ro_after_init_end = .;
 	.bss : { *(.bss .bss.* COMMON) }

@@ -112,6 +112,11 @@ void *arch_window(uint64_t phys)
 	return (void *)window(WINDOW_COPY, phys, PTE_RW);
 }
 
+void arch_window_close(void)
+{
+	window_close(WINDOW_COPY);
+}
+
 void arch_cpu_reset(struct cpu *cpu)
 {
 	require(cpu == local->cpu && cpu->parked, "reset of CPU %u", cpu->id);

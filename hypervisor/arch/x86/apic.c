@@ -48,8 +48,8 @@ enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
 #define LVT_MASKED    BIT(16)
 #define LVT_EXTINT    7
 
-bool x2apic_mode;
-uint8_t cpu_of_apic_id[256];
+bool x2apic_mode __ro_after_init;
+uint8_t cpu_of_apic_id[256] __ro_after_init;
 
 /* Grows when a logical id changes or a CPU changes hands: what CPUs remember is then void. */
 static uint32_t logical_generation = 1;

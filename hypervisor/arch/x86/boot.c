@@ -6,6 +6,7 @@
 #include <x86.h>
 
 extern char image_entry[], hv_core_end[], hv_text_end[], hv_rodata_end[];
+extern char hv_ro_after_init[], hv_ro_after_init_end[];
 /* The linker script's numbers, as addresses of absolute symbols. */
 extern char image_file_size[], image_core_size[], image_entry_offset[], image_system_offset[],
 	image_info_offset[];
@@ -31,33 +32,36 @@ const struct cl_image image_header __attribute__((section(".header"))) = {
 	.version = CLOISTER_VERSION,
 };
 
-/* Not in .bss: the driver writes it before anything runs. */
-struct cl_system image_system __attribute__((section(".data")));
+/* In the file, and read-only: the driver writes it before anything runs. */
+struct cl_system image_system __attribute__((section(".system")));
 
 struct info_region info;
-bool have_cet;
+bool have_cet __ro_after_init;
 
 /*
  * The hypervisor's memory: 4 KiB pages where the image and the CPUs' areas are, so that text, data
- * and private memory get different rights; larger memory behind that in 2 MiB pages.
+ * and private memory get different rights; larger memory behind that in 2 MiB pages, up to the
+ * 1 GiB that the config check allows.
  */
 #define FINE_TABLES 2
-static uint64_t hv_pdpt[512] __aligned_page;
-static uint64_t hv_pd[512] __aligned_page;
-static uint64_t hv_pt[FINE_TABLES][512] __aligned_page;
-static uint64_t trampoline_tables[4][512] __aligned_page; /* PML4 (5-level), PDPT, PD, PT */
+static uint64_t hv_pdpt[512] __aligned_page __ro_after_init;
+static uint64_t hv_pd[512] __aligned_page __ro_after_init;
+static uint64_t hv_pt[FINE_TABLES][512] __aligned_page __ro_after_init;
+static uint64_t trampoline_tables[4][512] __aligned_page
+	__ro_after_init; /* PML4 (5-level), PDPT, PD, PT */
 
-static unsigned int first_taken;
-static struct lock start_lock;
+static unsigned int first_taken __ro_after_init;
+static struct lock start_lock __ro_after_init;
 
-static uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+/* "Accessed" is set, so that the CPU does not write to it. */
+static const uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 
 static struct {
 	uint16_t low, selector;
 	uint8_t ist, type;
 	uint16_t middle;
 	uint32_t high, reserved;
-} idt[256];
+} idt[256] __ro_after_init;
 
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
@@ -286,6 +290,29 @@ void *arch_window(uint64_t phys)
 	return (void *)window(WINDOW_COPY, phys, PTE_RW);
 }
 
+void arch_window_close(void)
+{
+	window_close(WINDOW_COPY);
+}
+
+/*
+ * What is __ro_after_init is read-only from now on, page tables and IDT included; before, it had to
+ * be written by the first CPU. Every CPU does it, as each has its own TLB. Not undone: the way back
+ * to Linux writes to the CPU's own tables only, and the next enable loads the image anew.
+ */
+void arch_protect(void)
+{
+	for (char *page = hv_ro_after_init; page < hv_ro_after_init_end; page += PAGE_SIZE) {
+		uint64_t *entry = &hv_pt[0][(uint64_t)(page - hv_base) / PAGE_SIZE];
+		char *table = arch_window(virt_to_phys(entry) & PAGE_MASK);
+
+		entry = (uint64_t *)(table + ((uint64_t)entry & ~PAGE_MASK));
+		__atomic_fetch_and(entry, ~PTE_RW, __ATOMIC_SEQ_CST);
+		invlpg(page);
+	}
+	arch_window_close();
+}
+
 extern void x86_nmi_sleep(void);
 
 void arch_cpu_idle(void)
@@ -295,7 +322,7 @@ void arch_cpu_idle(void)
 
 #ifdef CONFIG_CONSOLE_16550
 
-static uint16_t console_port;
+static uint16_t console_port __ro_after_init;
 
 void arch_console_init(const struct cl_platform *platform)
 {

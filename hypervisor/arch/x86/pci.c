@@ -7,8 +7,8 @@
 
 #define ENABLE BIT(31)
 
-uint64_t ecam_start, ecam_end;
-static uint64_t ecam_bus_0; /* where bus 0 would be: MCFG need not begin with it */
+uint64_t ecam_start __ro_after_init, ecam_end __ro_after_init;
+static uint64_t ecam_bus_0 __ro_after_init; /* where bus 0 would be: MCFG need not begin with it */
 
 static struct lock hardware_lock; /* the port pair */
 

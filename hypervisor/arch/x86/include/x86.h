@@ -98,6 +98,16 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t b
 	return address;
 }
 
+static inline void window_close(unsigned int slot)
+{
+	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+
+	if (!*entry)
+		return;
+	*entry = 0;
+	invlpg((char *)LOCAL_WINDOWS + slot * PAGE_SIZE);
+}
+
 /* platform.c */
 void x86_reset_fpu(void); /* no register keeps what the former owner had in it */
 
@@ -154,7 +164,7 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
-/* The cell's mappings have changed, or the cell: forget the windows on its pages. */
+/* The cell's mappings have changed, or the cell: close the windows on its pages. */
 void guest_forget_pages(void);
 
 /* vendor interface: svm/svm.c */

@@ -14,7 +14,7 @@ extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
 bool svm_exit_fast(struct guest_regs *regs);
 void svm_exit(struct guest_regs *regs);
 
-static uint32_t features; /* CPUID 0x8000000a EDX */
+static uint32_t features __ro_after_init; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
 #define SVM_NRIPS      BIT(3)
 #define SVM_CLEAN_BITS BIT(5)
