@@ -163,9 +163,9 @@ static void assign_cpu(struct cpu *cpu, struct cell *cell)
 /* The cell of a management call; root itself is not managed. */
 static struct cell *managed_cell(uint64_t id)
 {
-	if (id == 0 || id >= CONFIG_MAX_CELLS || !cells[id])
+	if (id == 0 || id >= CONFIG_MAX_CELLS)
 		return NULL;
-	return cells[id];
+	return cells[index_nospec(id, CONFIG_MAX_CELLS)];
 }
 
 int cell_init_root(const struct cl_config *config)

@@ -244,7 +244,8 @@ void apic_icr_write(uint64_t icr)
 
 	/* The usual one: fixed, physical, to one CPU. */
 	if (likely(!(icr & 0xc0f00) && dest < sizeof(cpu_of_apic_id))) {
-		unsigned int target = cpu_of_apic_id[dest];
+		/* the low 8 bits: also for a CPU that speculates past the check */
+		unsigned int target = cpu_of_apic_id[(uint8_t)dest];
 
 		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
 			icr_send((uint32_t)icr, dest);

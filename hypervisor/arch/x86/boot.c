@@ -13,6 +13,7 @@ extern char image_file_size[], image_core_size[], image_entry_offset[], image_sy
 extern char exception_nmi[], exception_gp[], exception_drain[];
 extern const uint64_t exception_stubs[32];
 extern void x86_load_segments(void);
+extern void x86_halt(void) __attribute__((noreturn));
 extern void x86_exit(uint64_t address, const uint64_t *values) __attribute__((noreturn));
 
 const struct cl_image image_header __attribute__((section(".header"))) = {
@@ -68,6 +69,29 @@ _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h
 _Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
 _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
 _Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
+
+/* What -fstack-protector-strong compares; for it alone, and by name. */
+uint64_t __stack_chk_guard __ro_after_init;
+void __stack_chk_fail(void) __attribute__((noreturn));
+
+static void make_canary(void)
+{
+	uint64_t canary = rdtsc();
+	uint32_t a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (c & BIT(30)) {
+		uint64_t random;
+		bool good = false;
+
+		for (unsigned int i = 0; i < 10 && !good; i++)
+			asm volatile("rdrand %0" : "=r"(random), "=@ccc"(good));
+		if (good)
+			canary = random;
+	}
+	/* A zero byte ends what copies strings. */
+	__stack_chk_guard = canary & ~0xffUL;
+}
 
 static unsigned int table_index(uint64_t virt, unsigned int level)
 {
@@ -150,7 +174,8 @@ static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, ui
  * On the driver's tables and in the linear mapping. Builds this CPU's tables and returns their
  * physical address. Nothing can fail here.
  */
-uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area)
+__no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3,
+			      char *area)
 {
 	struct local_data *private = (struct local_data *)(area + AREA_PRIVATE * PAGE_SIZE);
 	uint64_t *top = (uint64_t *)(area + AREA_TOP * PAGE_SIZE);
@@ -165,6 +190,7 @@ uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, 
 		first_taken = index + 1;
 		hv_phys = image_system.hv_phys;
 		cpu_count = image_system.cpu_count;
+		make_canary();
 		build_shared_tables();
 		for_each_cpu(i) {
 			cpus[i].id = image_system.cpus[i].id;
@@ -258,11 +284,32 @@ void arch_leave_to_linux(int result)
 	x86_leave(&local->linux_state, result);
 }
 
+/*
+ * A defect of the hypervisor on this CPU, which is lost. Its cell is not trusted any more either;
+ * the others run on.
+ */
+static void cpu_lost(void)
+{
+	struct cpu *cpu = local->cpu;
+
+	cpu->info->state = CL_CPU_FAILED;
+	if (cpu->cell->info->state == CL_STATE_RUNNING)
+		cpu->cell->info->state = CL_STATE_FAILED;
+}
+
 void exception_fatal(const uint64_t *frame)
 {
 	log_error("hypervisor exception %lu code 0x%lx at 0x%lx sp 0x%lx cr2 0x%lx", frame[0],
 		  frame[1], frame[2], frame[5], read_cr2());
-	local->cpu->info->state = CL_CPU_FAILED;
+	cpu_lost();
+}
+
+void __stack_chk_fail(void)
+{
+	log_error("hypervisor stack overrun in the function that called 0x%lx",
+		  (uint64_t)__builtin_return_address(0));
+	cpu_lost();
+	x86_halt();
 }
 
 void cpu_relax(void)
