@@ -11,8 +11,8 @@
 #define LOGGED 16
 
 static struct lock audit_lock;
-static struct cl_platform platform;
-static bool allowing;
+static struct cl_platform platform __ro_after_init;
+static bool allowing __ro_after_init;
 
 void audit_init(const struct cl_platform *root_platform, bool allow)
 {

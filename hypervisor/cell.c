@@ -46,23 +46,78 @@ static uint64_t page_floor(uint64_t address)
 	return address & PAGE_MASK;
 }
 
-/* One to one, with all rights: root's view of memory that it owns. Sub-page registers: whole page. */
+static bool whole_pages(const struct cl_memory *region)
+{
+	return !((region->phys | region->virt | region->size) & ~PAGE_MASK);
+}
+
+/*
+ * Registers below a page that cells have: start to end - 1, end 0: unused. Root's CPUs look here
+ * while others create and destroy cells, and have all come by before a cell begins to run.
+ */
+static struct {
+	uint64_t start, end;
+} taken_registers[32];
+
+bool cell_registers_taken(uint64_t phys, unsigned int size)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+		if (phys < READ_ONCE(taken_registers[i].end) &&
+		    READ_ONCE(taken_registers[i].start) < phys + size)
+			return true;
+	return false;
+}
+
+/* Root has this page mapped when no cell has anything in it. */
+static bool root_maps_page(uint64_t page)
+{
+	struct cl_memory region;
+
+	if (cell_registers_taken(page, PAGE_SIZE))
+		return false;
+	for_each_region(root_cell.config, i, region)
+		if (whole_pages(&region) && page - region.phys < region.size)
+			return true;
+	return false;
+}
+
+/* One to one, with all rights: root's view of memory that it owns. */
 static int give_to_root(const struct cl_memory *region)
 {
 	struct cl_memory root_view = *region;
 
 	root_view.virt = root_view.phys = page_floor(region->phys);
-	root_view.size = ALIGN_UP(region->phys + region->size, PAGE_SIZE) - root_view.phys;
 	root_view.flags = CL_MEM_RAM | (region->flags & CL_MEM_IO);
+	if (!whole_pages(region)) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+			if (taken_registers[i].start == region->phys)
+				WRITE_ONCE(taken_registers[i].end, 0);
+		if (!root_maps_page(root_view.phys))
+			return 0;
+		root_view.size = PAGE_SIZE;
+	}
 	return arch_map(&root_cell, &root_view);
 }
 
+/* Of registers below a page the whole page leaves root's mappings, and what is the cell's is noted.
+ */
 static int take_from_root(const struct cl_memory *region)
 {
 	uint64_t start = page_floor(region->phys);
+	unsigned int i = 0;
+	int err;
 
-	return arch_unmap(&root_cell, start,
-			  ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	err = arch_unmap(&root_cell, start,
+			 ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	if (err || whole_pages(region))
+		return err;
+	while (i < ARRAY_SIZE(taken_registers) && taken_registers[i].end)
+		i++;
+	if (i == ARRAY_SIZE(taken_registers))
+		return -ENOSPC;
+	WRITE_ONCE(taken_registers[i].start, region->phys);
+	WRITE_ONCE(taken_registers[i].end, region->phys + region->size);
+	return 0;
 }
 
 /* Make every CPU of root forget what was unmapped, this one included. */
@@ -109,9 +164,9 @@ static void assign_cpu(struct cpu *cpu, struct cell *cell)
 /* The cell of a management call; root itself is not managed. */
 static struct cell *managed_cell(uint64_t id)
 {
-	if (id == 0 || id >= CONFIG_MAX_CELLS || !cells[id])
+	if (id == 0 || id >= CONFIG_MAX_CELLS)
 		return NULL;
-	return cells[id];
+	return cells[index_nospec(id, CONFIG_MAX_CELLS)];
 }
 
 int cell_init_root(const struct cl_config *config)
@@ -123,6 +178,7 @@ int cell_init_root(const struct cl_config *config)
 	disabling = false;
 	all_locked = false;
 	memset(cells, 0, sizeof(cells));
+	memset(taken_registers, 0, sizeof(taken_registers));
 	memset(&root_cell, 0, sizeof(root_cell));
 	root_cell.config = config;
 	root_cell.info = slot;
@@ -193,6 +249,7 @@ static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int
 			return NULL;
 		}
 		memcpy(copy + done, (char *)arch_window(host & PAGE_MASK) + offset, piece);
+		arch_window_close();
 		done += piece;
 	}
 	return (struct cl_config *)copy;
@@ -400,14 +457,17 @@ give_back:
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "config", "name", 0, 0,
 		       "hypervisor memory is used up; enlarge hv_size in the root config");
+	if (err == -ENOSPC)
+		refuse(ENOSPC, "memory region", "size", ARRAY_SIZE(taken_registers) + 1,
+		       ARRAY_SIZE(taken_registers),
+		       "regions below a page, @ at most in all cells together");
 	return err;
 }
 
-int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused)
+int64_t cell_create(uint64_t config_phys, uint64_t size)
 {
 	int64_t result;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	memset(&info.head.finding, 0, sizeof(info.head.finding));
@@ -572,6 +632,7 @@ static uint64_t scrub_piece(struct cell *cell)
 		}
 		position += region.size;
 	}
+	arch_window_close();
 	return position - cell->scrubbed;
 }
 
@@ -635,47 +696,36 @@ static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 	return result;
 }
 
-int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_set_loadable(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, set_loadable_locked);
 }
 
-int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_start(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, start_locked);
 }
 
-int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_destroy(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, destroy_locked);
 }
 
-int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_scrub(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, scrub_locked);
 }
 
-int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_state(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, state_locked);
 }
 
-int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused)
+int64_t cell_message(uint64_t id, uint64_t message)
 {
 	struct cell *cell;
 	int64_t result = 0;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
@@ -729,13 +779,10 @@ static int64_t lock_all_locked(void)
 	return 0;
 }
 
-int64_t cell_lock_all(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+int64_t cell_lock_all(void)
 {
 	int64_t result;
 
-	(void)unused1;
-	(void)unused2;
-	(void)unused3;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	memset(&info.head.finding, 0, sizeof(info.head.finding));
@@ -745,13 +792,10 @@ int64_t cell_lock_all(uint64_t unused1, uint64_t unused2, uint64_t unused3)
 }
 
 /* No management lock: a cell must not wait for root. A call of root sees the lock or it does not. */
-int64_t cell_release(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+int64_t cell_release(void)
 {
 	struct cell *cell = arch_this_cpu()->cell;
 
-	(void)unused1;
-	(void)unused2;
-	(void)unused3;
 	if (!cell->locked)
 		return -EINVAL;
 	cell->locked = false;

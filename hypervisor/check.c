@@ -16,14 +16,15 @@
 #define REFUSE_CONFLICT (-16) /* EBUSY: somebody else has it */
 #define REFUSE_INVALID	(-22) /* EINVAL */
 
-#define PAGE	   0x1000ULL
-#define HUGE_PAGE  0x200000ULL
-#define ECAM_BUS   0x100000ULL /* bytes of configuration space per bus */
-#define FOUR_GIB   0x100000000ULL
-#define PIO_END	   0x10000ULL
-#define LOCAL_APIC 0xfee00000ULL
-#define PCI_PORTS  0xcf8
-#define UART_PORTS 0x3f8
+#define HV_SIZE_MAX 0x40000000ULL /* what the hypervisor maps of its memory */
+#define PAGE	    0x1000ULL
+#define HUGE_PAGE   0x200000ULL
+#define ECAM_BUS    0x100000ULL /* bytes of configuration space per bus */
+#define FOUR_GIB    0x100000000ULL
+#define PIO_END	    0x10000ULL
+#define LOCAL_APIC  0xfee00000ULL
+#define PCI_PORTS   0xcf8
+#define UART_PORTS  0x3f8
 
 struct range {
 	uint64_t start;
@@ -404,6 +405,8 @@ static int check_platform(struct check *c)
 	cl_get_entry(section, 0, &p, sizeof(p));
 	if (!p.hv_size)
 		return refuse(c, "hv_size", p.hv_size, HUGE_PAGE, "at least @ (2 MiB)");
+	if (p.hv_size > HV_SIZE_MAX)
+		return refuse(c, "hv_size", p.hv_size, HV_SIZE_MAX, "at most @ (1 GiB)");
 	err = check_place(c, "hv_phys", p.hv_phys, "hv_size", p.hv_size);
 	if (!err)
 		err = check_place(c, "pool_phys", p.pool_phys, "pool_size", p.pool_size);
@@ -912,11 +915,11 @@ int cl_check_pair(const struct cl_config *a, const struct cl_config *b, struct c
 }
 
 /*
- * The end of what root has with at least these flags from address on, or address itself if root
- * does not have it.
+ * The end of what root has for a region with these flags from address on, or address itself if root
+ * does not have it. Device registers of root's are not RAM of a cell: that is zeroed at its end.
  */
 static uint64_t root_memory_end(const struct cl_config *root, const struct cl_platform *p,
-				uint64_t address, uint64_t access)
+				uint64_t address, uint64_t flags)
 {
 	struct cl_memory theirs;
 	uint32_t i;
@@ -925,7 +928,8 @@ static uint64_t root_memory_end(const struct cl_config *root, const struct cl_pl
 	    inside(address, (struct range){ p->pool_phys, p->pool_size }))
 		return p->pool_phys + p->pool_size;
 	cl_for_each(cl_find_section(root, CL_SEC_MEMORY), i, theirs)
-		if (inside(address, virt_range(&theirs)) && !(access & ~theirs.flags))
+		if (inside(address, virt_range(&theirs)) && !(flags & CL_MEM_RAM & ~theirs.flags) &&
+		    (flags & CL_MEM_IO || !(theirs.flags & CL_MEM_IO)))
 			return theirs.virt + theirs.size;
 	return address;
 }
@@ -953,12 +957,12 @@ static int root_memory(struct check *c, const struct cl_config *root)
 			return refuse(c, "phys", m.phys, p.hv_phys,
 				      "memory outside the hypervisor's own, which begins at @");
 		for (at = mine.start; at - mine.start < mine.size; at = next) {
-			next = root_memory_end(root, &p, at, m.flags & CL_MEM_RAM);
+			next = root_memory_end(root, &p, at, m.flags);
 			if (next == at)
 				return refuse(c, "phys", m.phys, at,
 					      "memory that the root config or its pool has with "
-					      "the same access; @ is the first address that is "
-					      "not");
+					      "the same access and kind (CL_MEM_IO); @ is the "
+					      "first address that is not");
 		}
 	}
 	return 0;

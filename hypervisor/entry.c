@@ -148,5 +148,6 @@ void hv_entry(struct cpu *cpu, bool first)
 		info.head.enabled = 1;
 		log_info("Linux runs as cell '%s'", root_cell.info->name);
 	}
+	arch_protect();
 	arch_cpu_run(cpu);
 }

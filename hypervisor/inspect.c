@@ -115,7 +115,7 @@ static int64_t inspect_all(struct inspection *inspection)
 	return (int64_t)inspection->count;
 }
 
-int64_t cell_inspect(uint64_t phys, uint64_t size, uint64_t unused)
+int64_t cell_inspect(uint64_t phys, uint64_t size)
 {
 	struct inspection inspection = {
 		.phys = phys,
@@ -123,7 +123,6 @@ int64_t cell_inspect(uint64_t phys, uint64_t size, uint64_t unused)
 	};
 	int64_t result;
 
-	(void)unused;
 	_Static_assert(64 == sizeof(struct cl_inspect_record), "whole ones fill a page");
 	if (phys & ~PAGE_MASK || size & ~PAGE_MASK || size > INSPECT_MAX)
 		return -EINVAL;
@@ -136,6 +135,7 @@ int64_t cell_inspect(uint64_t phys, uint64_t size, uint64_t unused)
 		}
 	}
 	result = inspect_all(&inspection);
+	arch_window_close();
 	cell_management_end();
 	return result;
 }

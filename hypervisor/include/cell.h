@@ -76,19 +76,22 @@ bool config_region(const struct cl_config *config, uint32_t index, struct cl_mem
 int cell_init_root(const struct cl_config *config);
 
 /* Management calls of root; see <cloister/hypercall.h>. Each takes the management lock. */
-int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused);
-int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_create(uint64_t config_phys, uint64_t size);
+int64_t cell_set_loadable(uint64_t id);
+int64_t cell_start(uint64_t id);
+int64_t cell_destroy(uint64_t id);
+int64_t cell_scrub(uint64_t id);
+int64_t cell_state(uint64_t id);
 int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes);
-int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused);
-int64_t cell_lock_all(uint64_t unused1, uint64_t unused2, uint64_t unused3);
-int64_t cell_inspect(uint64_t phys, uint64_t size, uint64_t unused); /* inspect.c */
+int64_t cell_message(uint64_t id, uint64_t message);
+int64_t cell_lock_all(void);
+int64_t cell_inspect(uint64_t phys, uint64_t size); /* inspect.c */
+
+/* Has a cell any of these registers, which share their page with others? Root then has not. */
+bool cell_registers_taken(uint64_t phys, unsigned int size);
 
 /* The calling cell gives up its lock. */
-int64_t cell_release(uint64_t unused1, uint64_t unused2, uint64_t unused3);
+int64_t cell_release(void);
 
 /* Something is locked: root must not change what devices decode. */
 bool cell_any_locked(void);

@@ -212,8 +212,9 @@ static bool in_conflict(const struct parsed *a, const struct parsed *b)
 	return found;
 }
 
-static bool root_has_byte(const struct parsed *root, wide address, uint64_t access)
+static bool root_has_byte(const struct parsed *root, wide address, uint64_t flags)
 {
+	uint64_t access = flags & CL_MEM_RAM;
 	const struct cl_platform *p = &root->platform;
 
 	if (p->pool_phys != CL_AUTO && meet(address, 1, p->pool_phys, p->pool_size))
@@ -221,7 +222,10 @@ static bool root_has_byte(const struct parsed *root, wide address, uint64_t acce
 	for (unsigned int i = 0; i < root->regions; i++) {
 		const struct cl_memory *m = &root->memory[i];
 
-		if (meet(address, 1, m->virt, m->size) && (m->flags & access) == access)
+		if (!meet(address, 1, m->virt, m->size) || (m->flags & access) != access)
+			continue;
+		/* registers for registers; RAM only where root has RAM */
+		if (flags & CL_MEM_IO || !(m->flags & CL_MEM_IO))
 			return true;
 	}
 	return false;
@@ -233,18 +237,17 @@ static bool root_has_byte(const struct parsed *root, wide address, uint64_t acce
  */
 static bool root_has_memory(const struct parsed *root, const struct cl_memory *m)
 {
-	uint64_t access = m->flags & CL_MEM_RAM;
 	const struct cl_platform *p = &root->platform;
-	bool all = root_has_byte(root, m->phys, access);
+	bool all = root_has_byte(root, m->phys, m->flags);
 
 	for (unsigned int i = 0; i < root->regions; i++) {
 		wide end = (wide)root->memory[i].virt + root->memory[i].size;
 
 		if (meet(end, 1, m->phys, m->size))
-			all &= root_has_byte(root, end, access);
+			all &= root_has_byte(root, end, m->flags);
 	}
 	if (p->pool_phys != CL_AUTO && meet((wide)p->pool_phys + p->pool_size, 1, m->phys, m->size))
-		all &= root_has_byte(root, (wide)p->pool_phys + p->pool_size, access);
+		all &= root_has_byte(root, (wide)p->pool_phys + p->pool_size, m->flags);
 	return all;
 }
 

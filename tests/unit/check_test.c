@@ -295,7 +295,9 @@ TEST(platform)
 
 	WITH(p->hv_size, 0, BAD(b, "platform", 0, "hv_size", 0, 0x200000));
 	WITH(p->hv_size, 0x201000, BAD(b, "platform", 0, "hv_size", 0x201000, 0x200000));
-	WITH(p->hv_size, 1ULL << 41, BAD(b, "platform", 0, "hv_size", 1ULL << 41, 1ULL << 40));
+	WITH(p->hv_size, GIB + 0x200000,
+	     BAD(b, "platform", 0, "hv_size", GIB + 0x200000, GIB));
+	WITH(p->hv_size, 1ULL << 41, BAD(b, "platform", 0, "hv_size", 1ULL << 41, GIB));
 	WITH(p->hv_phys, 0x100000, BAD(b, "platform", 0, "hv_phys", 0x100000, 0x200000));
 	WITH(p->hv_phys, 1ULL << 40, BAD(b, "platform", 0, "hv_phys", 1ULL << 40, 1ULL << 40));
 	WITH(p->pool_size, 0x1000, BAD(b, "platform", 0, "pool_size", 0x1000, 0x200000));
@@ -607,6 +609,11 @@ TEST(against_root)
 	/* root may only read it */
 	WITH(f->root_mem[2].flags, CL_MEM_READ | CL_MEM_IO,
 	     FOREIGN("memory region", 3, "phys", 0xd0000000, 0xd0000000));
+	/* registers are not RAM, whatever root may do there */
+	f->root_mem[2].flags = CL_MEM_RAM | CL_MEM_IO;
+	WITH(f->mem[1].phys, 0xd8000000,
+	     FOREIGN("memory region", 1, "phys", 0xd8000000, 0xd8000000));
+	f->root_mem[2].flags = RW | CL_MEM_IO;
 	WITH(f->mem[0].size, 0x4000000, FOREIGN("memory region", 0, "size", 0x4000000, 0x3e00000));
 	f->mem[1].phys = CL_AUTO;
 	WITH(f->mem[0].size, 0x3df1000, FOREIGN("memory region", 1, "size", 0x10000, 0x3e00000));

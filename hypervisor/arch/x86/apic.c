@@ -49,8 +49,8 @@ enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
 #define LVT_MASKED    BIT(16)
 #define LVT_EXTINT    7
 
-bool x2apic_mode;
-uint8_t cpu_of_apic_id[256];
+bool x2apic_mode __ro_after_init;
+uint8_t cpu_of_apic_id[256] __ro_after_init;
 
 /* Grows when a logical id changes or a CPU changes hands: what CPUs remember is then void. */
 static uint32_t logical_generation = 1;
@@ -251,7 +251,8 @@ void apic_icr_write(uint64_t icr)
 	 * level-triggered interrupt is told to all IOAPICs, which would take it for a device's.
 	 */
 	if (likely(!(icr & (0xc0f00 | ICR_LEVEL)) && dest < sizeof(cpu_of_apic_id))) {
-		unsigned int target = cpu_of_apic_id[dest];
+		/* the low 8 bits: also for a CPU that speculates past the check */
+		unsigned int target = cpu_of_apic_id[(uint8_t)dest];
 
 		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
 			icr_send((uint32_t)icr, dest);

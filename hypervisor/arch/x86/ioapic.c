@@ -32,7 +32,7 @@ static const struct cl_irqchip *find_chip(const struct cell *cell, uint64_t addr
 
 static bool owns_pin(const struct cl_irqchip *chip, unsigned int pin)
 {
-	return pin < MAX_PINS && chip->pins[pin / 64] & BIT(pin % 64);
+	return pin < MAX_PINS && chip->pins[index_nospec(pin / 64, 2)] & BIT(pin % 64);
 }
 
 static uint32_t read_register(volatile uint32_t *registers, unsigned int index)

@@ -95,7 +95,10 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 			continue;
 		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
 			return false;
-		return access_registers(address + region.phys - region.virt, write, size, value);
+		address += region.phys - region.virt;
+		if (cell == &root_cell && cell_registers_taken(address, size))
+			return false;
+		return access_registers(address, write, size, value);
 	}
 	return false;
 }

@@ -7,8 +7,8 @@
 
 #define ENABLE BIT(31)
 
-uint64_t ecam_start, ecam_end;
-static uint64_t ecam_bus_0; /* where bus 0 would be: MCFG need not begin with it */
+uint64_t ecam_start __ro_after_init, ecam_end __ro_after_init;
+static uint64_t ecam_bus_0 __ro_after_init; /* where bus 0 would be: MCFG need not begin with it */
 
 static struct lock hardware_lock; /* the port pair */
 
@@ -48,7 +48,7 @@ bool pci_owns(const struct cell *cell, uint32_t bdf)
 {
 	if (cell != &root_cell)
 		return lists(cell, bdf);
-	return bdf < 65536 && !(taken[bdf / 8] & 1 << bdf % 8);
+	return bdf < 65536 && !(taken[index_nospec(bdf / 8, sizeof(taken))] & 1 << bdf % 8);
 }
 
 static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
@@ -159,7 +159,7 @@ void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsi
 		 * back what they read as clears status bits (PCI Local Bus 3.0, 6.2.3).
 		 */
 		for (unsigned int i = 0; i < size && offset + i < sizeof(writable); i++) {
-			uint8_t mask = writable[offset + i];
+			uint8_t mask = writable[index_nospec(offset + i, sizeof(writable))];
 			uint32_t old;
 
 			if (!mask)

@@ -8,8 +8,8 @@
 #define IO_BITMAP_PAGES	 3
 #define MSR_BITMAP_PAGES 2
 
-uint8_t phys_bits;
-static bool have_1g_pages;
+uint8_t phys_bits __ro_after_init;
+static bool have_1g_pages __ro_after_init;
 
 static void find_features(void)
 {
@@ -23,7 +23,8 @@ static void find_features(void)
 
 void arch_limits(struct cl_limits *limits)
 {
-	find_features();
+	if (!phys_bits)
+		find_features(); /* while enabling */
 	memset(limits, 0, sizeof(*limits));
 	limits->arch = CL_ARCH_X86_64;
 	limits->phys_bits = phys_bits;

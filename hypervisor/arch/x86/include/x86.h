@@ -98,6 +98,16 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t b
 	return address;
 }
 
+static inline void window_close(unsigned int slot)
+{
+	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+
+	if (!*entry)
+		return;
+	*entry = 0;
+	invlpg((char *)LOCAL_WINDOWS + slot * PAGE_SIZE);
+}
+
 /* boot.c */
 void x86_drain_interrupt(void); /* take one that is pending in the APIC; calls apic_drained() */
 
@@ -168,7 +178,7 @@ bool mmio_map_for_root(uint64_t address, unsigned int access);
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
-/* The cell's mappings have changed, or the cell: forget the windows on its pages. */
+/* The cell's mappings have changed, or the cell: close the windows on its pages. */
 void guest_forget_pages(void);
 
 /* vendor interface: svm/svm.c */

@@ -14,7 +14,7 @@ extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
 bool svm_exit_fast(struct guest_regs *regs);
 void svm_exit(struct guest_regs *regs);
 
-static uint32_t features; /* CPUID 0x8000000a EDX */
+static uint32_t features __ro_after_init; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
 #define SVM_NRIPS      BIT(3)
 #define SVM_CLEAN_BITS BIT(5)
@@ -263,6 +263,9 @@ void arch_cpu_reset(struct cpu *cpu)
 	cpuid(0x80000008, 0, &a, &b, &c, &d);
 	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
 		wrmsr(MSR_SPEC_CTRL, 0);
+	/* What the former owner taught the branch predictors is not for the next one: IBPB. */
+	if (b & BIT(12))
+		wrmsr(MSR_PRED_CMD, BIT(0));
 }
 
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
@@ -449,7 +452,7 @@ static inline void begin_exit(void)
 /* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for
  * another. */
 
-static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
 	uint32_t a, b, c, d;
 
@@ -466,7 +469,7 @@ static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 	return true;
 }
 
-static __attribute__((noinline)) bool fast_msr_read(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_msr_read(struct guest_regs *regs)
 {
 	uint64_t value;
 
@@ -492,7 +495,7 @@ static __attribute__((noinline)) bool fast_msr_write(struct guest_regs *regs)
 }
 
 /* EXITINFO1 of IOIO: APM 15.10.2; EXITINFO2 is the next RIP. */
-static __attribute__((noinline)) bool fast_ioio(void)
+static __no_canary __attribute__((noinline)) bool fast_ioio(void)
 {
 	uint64_t exit_info = vmcb->exit_info1;
 	unsigned int size = exit_info >> 4 & 7;
