@@ -10,6 +10,8 @@
 #include "fuzz.h"
 #include <setjmp.h>
 #include <image.h>
+#include <audit.h>
+#include <inspect.h>
 #include <log.h>
 #include <page.h>
 #include <vendor.h>
@@ -48,6 +50,7 @@ struct cl_system image_system = { .hv_phys = HV_PHYS, .hv_size = HV_SIZE };
 
 static struct blob root_blob, blob;
 static jmp_buf idle, left;
+static bool locked_for_all; /* CL_HC_LOCK has succeeded */
 static unsigned int root_pages; /* in use with the root cell alone; tables may be split later */
 
 /* Instructions, and what depends on a virtual CPU */
@@ -69,6 +72,27 @@ void wrmsr(uint32_t msr, uint64_t value)
 {
 	(void)msr;
 	(void)value;
+}
+
+bool x86_wrmsr_safe(uint32_t msr, uint64_t value)
+{
+	(void)msr;
+	return value & 1;
+}
+
+/* The walk over the tables is for real machines; here it is about where the records go. */
+void arch_inspect_hypervisor(struct inspection *inspection)
+{
+	(void)inspection;
+}
+
+int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
+{
+	for (unsigned int i = 0; i < 40; i++)
+		inspect_add(inspection, &(struct cl_inspect_record){ .kind = CL_INSPECT_PIN,
+								     .cell = cell->id,
+								     .index = i });
+	return 0;
 }
 
 uint64_t read_cr4(void)
@@ -511,6 +535,8 @@ static void boot(uint8_t options)
 	require(!cl_check_config(&root_blob, root_blob.size, &limits, &finding), "%s",
 		finding.rule);
 	pci_init(platform);
+	audit_init(platform, false);
+	locked_for_all = false;
 }
 
 static bool running(const struct cpu *cpu)
@@ -583,9 +609,31 @@ static void dirty(const struct cl_config *config)
 			machine_ram[m.phys + at] = machine_ram[m.phys + at + 4095] = 0x77;
 }
 
+/* May root manage this cell, or anything? */
+static bool is_locked_call(uint64_t number, uint64_t id)
+{
+	switch (number) {
+	case CL_HC_DISABLE:
+	case CL_HC_CELL_CREATE:
+	case CL_HC_LOCK:
+		return locked_for_all;
+	case CL_HC_CELL_SET_LOADABLE:
+	case CL_HC_CELL_START:
+	case CL_HC_CELL_DESTROY:
+	case CL_HC_CELL_SCRUB:
+	case CL_HC_CONSOLE_WRITE:
+	case CL_HC_CELL_MESSAGE:
+		return locked_for_all ||
+		       (id && id < CONFIG_MAX_CELLS && cells[id] && info.cells[id].locked);
+	default:
+		return false;
+	}
+}
+
 static int64_t call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	bool from_cell = local->cpu->cell != &root_cell;
+	bool locked = !from_cell && is_locked_call(number, arg0);
 	struct blob gone = { .size = 0 };
 	int64_t result;
 
@@ -594,7 +642,17 @@ static int64_t call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2
 	if (from_cell)
 		save();
 	result = hypercall(number, arg0, arg1, arg2);
-	if (from_cell) {
+	if (locked)
+		require(result == -EPERM ||
+				(number == CL_HC_CONSOLE_WRITE && result == -EINVAL),
+			"call %lu of root although it is locked: %ld", number, result);
+	if (number == CL_HC_LOCK && !result)
+		locked_for_all = true;
+	if (from_cell && number == CL_HC_RELEASE) {
+		require(result == 0 ? saved.infos[local->cpu->cell->id].locked
+				    : result == -EINVAL,
+			"release %ld", result);
+	} else if (from_cell) {
 		require(number == CL_HC_GET_INFO ||
 				result == (number < CL_HC_COUNT ? -EPERM : -ENOSYS),
 			"call %lu of a cell: %ld", number, result);
@@ -623,7 +681,10 @@ static void make_config(struct input *in)
 	unsigned int shape = (unsigned int)take(in, 1), count = 0;
 	uint64_t cpu_bits = take(in, 1);
 
-	blob_begin(&blob, names[shape & 3], shape & 4 ? CL_CELL_VUART : 0, 0);
+	blob_begin(&blob, names[shape & 3],
+		   (shape & 4 ? CL_CELL_VUART : 0) |
+			   ((cpu_bits & 0xe0) == 0xe0 ? CL_CELL_LOCKED : 0),
+		   0);
 	for (unsigned int i = 0; i < CPUS; i++)
 		if (cpu_bits & 1 << i)
 			list[count++] = (struct cl_cpu){ i, 0 };
@@ -798,11 +859,21 @@ static void operation(struct input *in)
 		call(CL_HC_CONSOLE_WRITE, id, take(in, 1) % 12, take(in, 8));
 		break;
 	case 11:
-		call(PICK(in, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ~0UL, 1UL << 32), take(in, 8),
+		call(PICK(in, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, ~0UL, 1UL << 32),
+		     take(in, 8),
 		     take(in, 8), take(in, 8));
 		break;
 	case 12:
-		call(CL_HC_CELL_MESSAGE, id, take(in, 8), 0);
+		if (id & 1)
+			call(CL_HC_CELL_MESSAGE, id, take(in, 8), 0);
+		else if (id & 2)
+			call(CL_HC_RELEASE, 0, 0, 0);
+		else
+			call(CL_HC_INSPECT,
+			     PICK(in, BLOB_ADDRESS, 0, 8, HV_PHYS, HV_PHYS - PAGE_SIZE,
+				  HV_PHYS + (1 << 20), POOL_PHYS, MACHINE_MEMORY - PAGE_SIZE,
+				  -PAGE_SIZE, XAPIC_PAGE, BIT(48)),
+			     PICK(in, 0, PAGE_SIZE, 2 * PAGE_SIZE, 100, 1 << 20, -PAGE_SIZE), 0);
 		break;
 	case 13:
 		/* Root that fails is lost for good: nothing more could be tried. */
@@ -823,6 +894,11 @@ static void end_all(void)
 {
 	unsigned int root_cpu;
 
+	if (locked_for_all) {
+		check_all();
+		return;
+	}
+
 	for (root_cpu = 0; root_cpu < CPUS; root_cpu++)
 		if (running(&cpus[root_cpu]) && cpus[root_cpu].cell == &root_cell)
 			break;
@@ -831,6 +907,8 @@ static void end_all(void)
 	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++) {
 		if (!cells[i])
 			continue;
+		cells[i]->locked = false;
+		info.cells[i].locked = 0;
 		require(!call(CL_HC_CELL_DESTROY, i, 0, 0), "destroy");
 		while (cells[i])
 			require(call(CL_HC_CELL_SCRUB, i, 0, 0) >= 0, "scrub");

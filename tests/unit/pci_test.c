@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PCI configuration space of cells and of root, on the machine model. */
 #include "../host/machine.h"
+#include <audit.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "config_builder.h"
@@ -35,6 +36,23 @@ void cpu_relax(void)
 {
 }
 
+static bool locked;
+
+bool cell_any_locked(void)
+{
+	return locked;
+}
+
+enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsigned int access,
+			       uint64_t rip)
+{
+	(void)kind;
+	(void)address;
+	(void)access;
+	(void)rip;
+	return AUDIT_REFUSE;
+}
+
 static struct blob root_blob, a_blob;
 
 static void init(uint32_t first_bus)
@@ -56,6 +74,7 @@ static void init(uint32_t first_bus)
 	local->exits = cpu_info.exits;
 	cpus[0].cell = &a_cell;
 	last_window = denied = 0;
+	locked = false;
 	pci_init(&platform);
 	pci_move(&a_cell, true);
 }
@@ -152,6 +171,39 @@ static void first_bus(void **state)
 	assert_int_equal(last_window, MACHINE_ECAM + (2UL << 20));
 }
 
+/* While something is locked, root does not change which addresses and buses are decoded. */
+static void address_maps_are_frozen(void **state)
+{
+	static const struct {
+		uint8_t class, subclass, type;
+		unsigned int offset;
+		bool writable;
+	} cases[] = {
+		{ 2, 0, 0x80, 0x04, true },  { 2, 0, 0x80, 0x10, false }, { 2, 0, 0x80, 0x24, false },
+		{ 2, 0, 0x80, 0x28, true },  { 2, 0, 0x80, 0x30, false }, { 2, 0, 0x80, 0x34, true },
+		{ 2, 0, 0x80, 0x40, true },  { 2, 0, 0x80, 0x100, false }, { 6, 4, 1, 0x04, true },
+		{ 6, 4, 1, 0x18, false },    { 6, 4, 1, 0x1c, false },	  { 6, 4, 1, 0x20, false },
+		{ 6, 4, 1, 0x34, true },     { 6, 4, 1, 0x38, false },	  { 6, 4, 1, 0x3c, true },
+		{ 6, 0, 0, 0x60, false },    { 6, 1, 0x80, 0xf0, false }, { 6, 7, 2, 0x2c, false },
+		{ 9, 0, 5, 0x04, false },
+	};
+	uint8_t *device = registers(SLOT(5));
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(device, 0, PAGE_SIZE);
+		device[0x0b] = cases[i].class;
+		device[0x0a] = cases[i].subclass;
+		device[0x0e] = cases[i].type;
+		locked = true;
+		pci_config_write(&root_cell, SLOT(5), cases[i].offset, 4, 0x01020304);
+		assert_int_equal(device[cases[i].offset] == 4, cases[i].writable);
+		locked = false;
+		pci_config_write(&root_cell, SLOT(5), cases[i].offset, 4, 0x01020304);
+		assert_int_equal(device[cases[i].offset], 4);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_bits_stay, fresh, give_back),
 		cmocka_unit_test_setup_teardown(data_without_address, fresh, give_back),
 		cmocka_unit_test_setup_teardown(first_bus, fresh, give_back),
+		cmocka_unit_test_setup_teardown(address_maps_are_frozen, fresh, give_back),
 	};
 
 	return cmocka_run_group_tests_name("pci", tests, NULL, NULL);
