@@ -8,6 +8,7 @@ counts go to build/attacks, of which scripts/run-tests makes a table.
 """
 
 import re
+import struct
 
 import pytest
 
@@ -41,12 +42,56 @@ ATTACKS = {
     "registers": ("red_cpu", 4),
     "registers again": ("red_cpu", 4),
     "caches": ("red_cpu", 4000),
+    "pages": ("red_memory", 2000),
 }
 
-MACHINES = [{"apic": "x2apic"}, {"apic": "xapic"}]
-FILES = {"cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[2]), "cells/attacker.cell": blobs.cell("attacker", cpus=[3])}
+# With devices in the attacker's config.
+DEVICE_ATTACKS = {
+    "pci": ("red_device own=40", 70000),
+    "ioapic": ("red_device own=40", 15000),
+    "mmio": ("red_device own=40", 290),
+}
 
-pytestmark = pytest.mark.parametrize("machine", [options | {"files": FILES} for options in MACHINES], indirect=True,
+# Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
+ENDS = {
+    "reserved bit of CR4": ("control", "red_cpu what=cr4", "exit that has no handler (exit 0xffffffff"),
+    "CR3 to the hypervisor": ("memory", "red_memory what=cr3 address={hv:#x}", "page table at address {hv:#x}"),
+    "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
+    "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
+    "page table of root": ("memory", "red_memory what=pte address=0x10000000", "page table at address 0x10000000"),
+    "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
+    "page table that is read-only": ("memory", "red_memory what=pte address=0x400000", "page table at address 0x400000"),
+    "write to what is read-only": ("memory", "red_memory what=write address=0x400000", "write of address 0x400000"),
+    "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
+    "code of root": ("memory", "red_memory what=code address=0x10000000", "code at address 0x10000000"),
+    "instruction that ends in foreign memory": ("memory", "red_memory what=code-split address=0x10000000", "code at address 0x10000000"),
+    "stack in PCI configuration": ("memory", "red_memory what=stack address=0xb0000000", "stack or table at address 0xb00007f8"),
+    "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
+    "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
+}
+
+# Instructions of red_device.c that are not emulated, on device registers.
+NOT_EMULATED = ("ab", "f3aa", "a5", "ad", "f3a4", "f0830701", "f00fc107", "f00fb10f", "8707", "0107", "0307", "802701", "830f01",
+                "3107", "8507", "833f01", "ff07", "0fba2f01", "ff37", "8f07", "ff17", "dd07", "8903", "8b03", "480fc70f",
+                "0f0117", "8c1f", "0f1007", "660f7f07")
+
+# What never ends: the attack goes on until the CPU is taken back.
+STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
+          "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied")
+
+MACHINES = [{"apic": "x2apic"}, {"apic": "xapic"}]
+# Read-only memory with a page table in it, whose first entry has not been used yet.
+READ_ONLY = (blobs.AUTO, 0x400000, 0x1000, blobs.READ | blobs.LOADABLE)
+ATTACKER = [blobs.ram(), blobs.comm(), READ_ONLY]
+EDU, IOAPIC = 5 << 3, 0xFEC00000
+FILES = {
+    "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[2]),
+    "cells/attacker.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER),
+    "cells/devices.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER, irqchips=[(IOAPIC, 1 << 8, 0)], pci=[(0, 0, EDU)]),
+    "inmates/table": struct.pack("<Q", 0x1003),
+}
+
+pytestmark = pytest.mark.parametrize("machine", [options | {"files": FILES, "extra": ("-device", "edu,addr=5")} for options in MACHINES], indirect=True,
                                      ids=["x2apic", "xapic"])
 
 
@@ -61,9 +106,9 @@ def machine_state(machine):
     """What an attack could have changed outside of its cell, as root and the emulator see it: configuration
     of all PCI functions, interrupt controllers, registers of root's CPUs."""
     state = {"pci": machine.check("cd /sys/bus/pci/devices; for f in *; do echo $f; hexdump -v $f/config; done")}
-    # Which interrupts are pending changes by itself.
+    # Pin 8 may be the attacker's; what is pending changes by itself.
     entries = machine.monitor("info pic")
-    state["ioapic"] = [line for line in entries.splitlines() if re.match(r"\s*pin ", line)]
+    state["ioapic"] = [line for line in entries.splitlines() if re.match(r"\s*pin (?!8 )", line)]
     # APIC base, SYSENTER, PAT, MTRR, EFER, STAR, LSTAR, TSC_AUX, HWCR
     msrs = ("0x1b", "0x174", "0x175", "0x176", "0x277", "0x2ff", "0xc0000080", "0xc0000081", "0xc0000082", "0xc0000103",
             "0xc0010015")
@@ -112,21 +157,19 @@ def assert_others_unharmed(machine, since):
 
 
 def start(machine, inmate, arguments):
-    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin")
+    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin /inmates/table@0x400000")
     machine.check("hvctl cell start attacker")
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_attack(heart, name):
-    machine = heart
-    (inmate, *arguments), at_least = ATTACKS[name][0].split(), ATTACKS[name][1]
-    # Some are told by what a former run left behind.
-    name = name.split()[0]
+def attack(machine, name, command_line, at_least):
+    """Runs an attack that counts what it has tried, and comes to an end."""
+    inmate, *arguments = command_line.split()
     before = machine_state(machine)
     beats, _ = heartbeats(machine)
     seen = len(machine.check("hvctl console attacker"))
     start(machine, inmate, " ".join([f"what={name}", *arguments]))
-    cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running", ATTACK_TIMEOUT)
+    cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
+                  "inmate: stopped" in machine.check("hvctl console attacker"), ATTACK_TIMEOUT)
     said = machine.check("hvctl console attacker")
     # The console is a ring: what earlier attacks said may have gone.
     said = said[seen:] if len(said) > seen else said
@@ -137,4 +180,78 @@ def test_attack(heart, name):
     assert int(lines[-1][0]) >= at_least
     assert lines[-1][3] == "0", said
     assert machine_state(machine) == before
+    assert_others_unharmed(machine, beats)
+
+
+def last_stop(machine, seen):
+    """Why the attacker was stopped, as the log has it."""
+    cloister.wait_state(machine, "attacker", "failed")
+    texts = [text for text in cloister.log_texts(machine, "attacker", after=seen) if "stopped: " in text]
+    assert len(texts) == 1, texts
+    return texts[0].partition("stopped: ")[2]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attack(heart, name):
+    # Some are told by what a former run left behind.
+    attack(heart, name.split()[0], *ATTACKS[name])
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_end(heart, name):
+    """What ends the cell says why, and nobody else notices."""
+    machine = heart
+    group, command_line, reason = ENDS[name]
+    places = {"hv": cloister.status(machine)["hv_phys"]}
+    beats, _ = heartbeats(machine)
+    seen = cloister.log(machine)[-1]["seq"]
+    inmate, arguments = command_line.format(**places).split(" ", 1)
+    start(machine, inmate, arguments)
+    assert last_stop(machine, seen).startswith(reason.format(**places))
+    record(machine, group, 1, 1, 0, 0)
+    assert_others_unharmed(machine, beats)
+
+
+@pytest.mark.parametrize("what", STORMS)
+def test_storm(heart, what):
+    """The others go on while it lasts, and its CPU can be taken from the cell."""
+    machine = heart
+    before = machine_state(machine)
+    beats, _ = heartbeats(machine)
+    seen = cloister.log(machine)[-1]["seq"]
+    start(machine, "red_storm", f"what={what}")
+    assert_others_unharmed(machine, beats)
+    # A cell that writes into its comm region can say that it has shut down.
+    assert cloister.state(machine, "attacker") == "running" or what == "comm"
+    lines = [line for line in cloister.log(machine) if line["seq"] > seen and line.get("cell_name") == "attacker"]
+    assert len(lines) <= 8, lines
+    machine.check("hvctl cell load attacker /inmates/red_storm.bin")
+    assert cloister.state(machine, "attacker") == "stopped"
+    assert machine_state(machine) == before
+    record(machine, "storms", 1, 0, 1, 0)
+
+
+@pytest.fixture(scope="module")
+def devices(heart):
+    """An attacker that has devices, on the machine of the others."""
+    heart.check("hvctl cell destroy attacker", 60)
+    heart.check("hvctl cell create /cells/devices.cell")
+    return heart
+
+
+@pytest.mark.parametrize("name", DEVICE_ATTACKS)
+def test_device_attack(devices, name):
+    attack(devices, name, *DEVICE_ATTACKS[name])
+
+
+def test_not_emulated(devices):
+    """Instructions that a driver does not use on registers: the log has their bytes."""
+    machine = devices
+    beats, _ = heartbeats(machine)
+    for number, code in enumerate(NOT_EMULATED):
+        seen = cloister.log(machine)[-1]["seq"]
+        start(machine, "red_device", f"what=insn own={EDU} n={number}")
+        reason = last_stop(machine, seen)
+        assert re.match(rf"unknown instruction {code}[0-9a-f]* (reads|writes) 0xb0028[0-9a-f]+$", reason), (number, reason)
+        record(machine, "instructions", 1, 1, 0, 0)
     assert_others_unharmed(machine, beats)

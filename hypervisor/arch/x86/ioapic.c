@@ -129,7 +129,8 @@ static bool audited_pin(const struct cell *cell, const struct cl_irqchip *chip, 
 			    write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip()) == AUDIT_ALLOW;
 }
 
-bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value)
+bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
+		   uint32_t *value)
 {
 	volatile uint32_t *registers;
 	const struct cl_irqchip *chip = find_chip(cell, address);
@@ -139,6 +140,11 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *va
 
 	if (!chip)
 		return false;
+	if (size != 4) {
+		cell_denied("access of this size to IOAPIC", address, size);
+		*value = ~0U;
+		return true;
+	}
 	registers = window(WINDOW_MMIO, chip->address, PTE_RW | PTE_PCD | PTE_PWT);
 	switch (offset) {
 	case INDEX:

@@ -136,7 +136,14 @@ static bool root_access(bool write, uint64_t address, unsigned int size, uint64_
 	return true;
 }
 
-/* An access that no rule allows: root reads ones and its write is dropped, other cells end. */
+/* Reads give ones, writes are dropped. */
+static void ignore(bool write, uint64_t address, uint64_t *value)
+{
+	cell_denied(write ? "write to address" : "read of address", address, write ? *value : 0);
+	*value = ~0UL;
+}
+
+/* An access that no rule allows: other cells than root end. */
 static bool refuse(bool write, uint64_t address, unsigned int size, uint64_t *value)
 {
 	if (local->cpu->cell != &root_cell) {
@@ -153,22 +160,30 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 	uint64_t *exits = local->exits;
 	uint32_t value32 = (uint32_t)*value;
 
-	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode && size == 4) {
+	/*
+	 * These have registers of 4 bytes, PCI configuration space also parts of them. Accesses of
+	 * another size are answered as if nothing were there.
+	 */
+	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode) {
 		exits[CL_EXIT_XAPIC]++;
-		if (write)
+		if (size != 4)
+			ignore(write, address, value);
+		else if (write)
 			apic_mmio_write(address & 0xfff, value32);
 		else
 			*value = apic_mmio_read(address & 0xfff);
 		return true;
 	}
-	if (size == 4 && ioapic_access(cell, address, write, &value32)) {
+	if (ioapic_access(cell, address, write, size, &value32)) {
 		exits[CL_EXIT_IOAPIC]++;
 		*value = value32;
 		return true;
 	}
-	if (address >= ecam_start && address < ecam_end && size <= 4) {
+	if (address >= ecam_start && address < ecam_end) {
 		exits[CL_EXIT_PCI]++;
-		if (write)
+		if (size > 4)
+			ignore(write, address, value);
+		else if (write)
 			pci_write_ecam(cell, address, size, value32);
 		else
 			*value = pci_read_ecam(cell, address, size);
@@ -184,17 +199,18 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 static void not_emulated(bool write, uint64_t address, const unsigned char *bytes,
 			 unsigned int count)
 {
-	char text[48] = "";
+	char text[32] = "";
 	int length = 0;
 
+	/* No blanks: a line of the log has to hold them all. */
 	for (unsigned int i = 0; i < count; i++)
-		length += format(text + length, sizeof(text) - (size_t)length, "%02x ", bytes[i]);
+		length += format(text + length, sizeof(text) - (size_t)length, "%02x", bytes[i]);
 	if (local->cpu->cell == &root_cell) {
 		if (!mmio_map_for_root(address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ))
 			vendor_inject_exception(13, true, 0);
 	} else {
-		cell_fail("%s of 0x%lx by unknown instruction %s", write ? "write" : "read",
-			  address, text);
+		cell_fail("unknown instruction %s %s 0x%lx", text, write ? "writes" : "reads",
+			  address);
 	}
 }
 
@@ -217,7 +233,7 @@ static __attribute__((noinline)) void mmio_emulate(struct guest_regs *regs, uint
 		    : guest_in_32bit() ? 32
 				       : 16,
 		    &insn) ||
-	    insn.write != write) {
+	    insn.write != write || (address & ~PAGE_MASK) + insn.size > PAGE_SIZE) {
 		local->exits[CL_EXIT_MMIO]++;
 		not_emulated(write, address, bytes, count);
 		return;

@@ -149,7 +149,8 @@ void pci_move(const struct cell *cell, bool to_cell); /* its functions, from roo
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
 uint64_t ioapic_entry(uint64_t chip, unsigned int pin); /* what the hardware has */
-bool ioapic_access(struct cell *cell, uint64_t address, bool write, uint32_t *value);
+bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
+		   uint32_t *value);
 
 /* msr.c */
 bool msr_read(uint32_t msr, uint64_t *value);

@@ -385,24 +385,31 @@ static void fail_unknown(const char *what)
 
 #define count(reason) (local->exits[reason]++)
 
+/*
+ * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True: root
+ * has the page now, and what was going on can go on.
+ */
+static bool exit_npf_implicit(const char *what)
+{
+	count(CL_EXIT_MMIO);
+	if (local->cpu->cell != &root_cell) {
+		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what,
+			  vmcb->exit_info2, vmcb->rip);
+		return false;
+	}
+	if (mmio_map_for_root(vmcb->exit_info2,
+			      vmcb->exit_info1 & NPF_FETCH ? CL_AUDIT_EXECUTE : CL_AUDIT_READ))
+		return true;
+	inject_gp();
+	return false;
+}
+
 static void exit_npf(struct guest_regs *regs)
 {
-	/* Code or page tables of the guest where it has no memory: nothing to emulate. */
-	if (unlikely(vmcb->exit_info1 & (NPF_FETCH | NPF_GUEST_TABLES))) {
-		count(CL_EXIT_MMIO);
-		if (local->cpu->cell != &root_cell) {
-			cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx",
-				  vmcb->exit_info1 & NPF_FETCH ? "code" : "page table",
-				  vmcb->exit_info2, vmcb->rip);
-			return;
-		}
-		if (!mmio_map_for_root(vmcb->exit_info2, vmcb->exit_info1 & NPF_FETCH
-								 ? CL_AUDIT_EXECUTE
-								 : CL_AUDIT_READ))
-			inject_gp();
-		return;
-	}
-	mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
+	if (unlikely(vmcb->exit_info1 & (NPF_FETCH | NPF_GUEST_TABLES)))
+		exit_npf_implicit(vmcb->exit_info1 & NPF_FETCH ? "code" : "page table");
+	else
+		mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
 }
 
 /* An exit in the middle of the delivery of an event: deliver it again. Software ones re-execute. */
@@ -565,8 +572,15 @@ void svm_exit(struct guest_regs *regs)
 	vmcb->clean_bits = local->clean_mask;
 	regs->rax = vmcb->rax;
 	/* Not in fast exits: an instruction's intercept is never in the middle of a delivery. */
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
+		/* The instruction at RIP did not make this access, the delivery did. */
+		if (code == EXIT_NPF) {
+			if (exit_npf_implicit("stack or table"))
+				reinject();
+			return;
+		}
 		reinject();
+	}
 
 	if (code == EXIT_NPF) {
 		exit_npf(regs);
