@@ -306,9 +306,11 @@ void exception_fatal(const uint64_t *frame)
 
 void __stack_chk_fail(void)
 {
+	if (local->cpu->info->state == CL_CPU_FAILED)
+		x86_halt(); /* once more, while that was logged */
+	cpu_lost();
 	log_error("hypervisor stack overrun in the function that called 0x%lx",
 		  (uint64_t)__builtin_return_address(0));
-	cpu_lost();
 	x86_halt();
 }
 
