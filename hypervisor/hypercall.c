@@ -63,6 +63,10 @@ int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	if (number == CL_HC_GET_INFO)
 		return get_info(arg0);
+#ifdef CONFIG_FAULT_INJECT
+	if (number - CL_HC_DEFECT < CL_DEFECT_COUNT)
+		return arch_defect((enum cl_defect)(number - CL_HC_DEFECT));
+#endif
 	if (number >= CL_HC_COUNT)
 		return -ENOSYS;
 	if (arch_this_cpu()->cell != &root_cell)
