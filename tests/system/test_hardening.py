@@ -49,8 +49,11 @@ def parked(request, boot):
     # The machine's usual CPUs, and user-mode instruction prevention: the last -cpu counts.
     cpu = f"EPYC-v4,+svm,+umip,{'+' if request.param == 'x2apic' else '-'}x2apic"
     machine = boot(request.param, apic=request.param, extra=["-cpu", cpu],
-                   files={"cells/parked.cell": blobs.cell("parked", cpus=[3])})
+                   files={"cells/parked.cell": blobs.cell("parked", cpus=[3]),
+                          "cells/other.cell": blobs.cell("other", cpus=[2])})
     cloister.enable(machine)
+    # What CPU 3 had in windows while it was root's: a config, a cell's memory, pages of root's.
+    machine.check("taskset 8 hvctl cell create /cells/other.cell; taskset 8 hvctl cell destroy other", 60)
     machine.check("hvctl cell create /cells/parked.cell")
     cloister.wait(machine, "CPU 3 to be parked", lambda: in_hypervisor(machine, 3))
     yield machine

@@ -80,6 +80,8 @@ int64_t arch_defect(enum cl_defect defect)
 		read_from(local->cpu->cell->config->entry);
 		break;
 	case CL_DEFECT_OLD_WINDOW:
+		read_from((uint64_t)arch_window(virt_to_phys(hv_core_end)));
+		arch_window_close();
 		read_from(LOCAL_WINDOWS + WINDOW_COPY * PAGE_SIZE);
 		break;
 	case CL_DEFECT_OVERRUN:
