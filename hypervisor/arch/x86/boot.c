@@ -71,6 +71,7 @@ _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
 _Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
 
 /* What -fstack-protector-strong compares; for it alone, and by name. */
+extern uint64_t __stack_chk_guard;
 uint64_t __stack_chk_guard __ro_after_init;
 void __stack_chk_fail(void) __attribute__((noreturn));
 
@@ -351,13 +352,15 @@ void arch_window_close(void)
  */
 void arch_protect(void)
 {
-	for (char *page = hv_ro_after_init; page < hv_ro_after_init_end; page += PAGE_SIZE) {
-		uint64_t *entry = &hv_pt[0][(uint64_t)(page - hv_base) / PAGE_SIZE];
-		char *table = arch_window(virt_to_phys(entry) & PAGE_MASK);
+	uint64_t page = (uint64_t)hv_ro_after_init, end = (uint64_t)hv_ro_after_init_end;
 
-		entry = (uint64_t *)(table + ((uint64_t)entry & ~PAGE_MASK));
-		__atomic_fetch_and(entry, ~PTE_RW, __ATOMIC_SEQ_CST);
-		invlpg(page);
+	for (; page < end; page += PAGE_SIZE) {
+		uint64_t entry = virt_to_phys(&hv_pt[0][(page - HV_BASE) / PAGE_SIZE]);
+		char *table = arch_window(entry & PAGE_MASK);
+
+		__atomic_fetch_and((uint64_t *)(table + (entry & ~PAGE_MASK)), ~PTE_RW,
+				   __ATOMIC_SEQ_CST);
+		invlpg((void *)page);
 	}
 	arch_window_close();
 }
