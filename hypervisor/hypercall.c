@@ -61,10 +61,6 @@ static int64_t root_call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t
 		return cell_lock_all();
 	case CL_HC_INSPECT:
 		return cell_inspect(arg0, arg1);
-#ifdef CONFIG_FAULT_INJECT
-	case CL_HC_DAMAGE:
-		return arch_damage(arg0, arg1, arg2);
-#endif
 	default:
 		return -ENOSYS;
 	}
@@ -76,6 +72,12 @@ int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 		return get_info(arg0);
 	if (number == CL_HC_RELEASE)
 		return cell_release();
+#ifdef CONFIG_FAULT_INJECT
+	if (number - CL_HC_DEFECT < CL_DEFECT_COUNT)
+		return arch_defect((enum cl_defect)(number - CL_HC_DEFECT));
+	if (number == CL_HC_DAMAGE && arch_this_cpu()->cell == &root_cell)
+		return arch_damage(arg0, arg1, arg2);
+#endif
 	if (number >= CL_HC_COUNT)
 		return -ENOSYS;
 	if (arch_this_cpu()->cell != &root_cell)

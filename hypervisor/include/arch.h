@@ -92,6 +92,10 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags);
 void *arch_window(uint64_t phys);
 void arch_window_close(void);
 
+/* Do what must not be possible (CONFIG_FAULT_INJECT); returns 0 if it was. */
+enum cl_defect;
+int64_t arch_defect(enum cl_defect defect);
+
 /* Each CPU at the end of enable: what is __ro_after_init cannot be written to any more. */
 void arch_protect(void);
 

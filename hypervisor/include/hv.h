@@ -51,8 +51,11 @@ enum {
  */
 static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 {
+	uint64_t outside;
+
 	asm("" : "+r"(index)); /* the compiler must not know what the check has said */
-	return index & (uint64_t)(~(int64_t)(index | (size - 1 - index)) >> 63);
+	outside = (index | (size - 1 - index)) >> 63;
+	return index & (outside - 1);
 }
 
 void *memcpy(void *dest, const void *src, size_t n);

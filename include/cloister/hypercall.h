@@ -56,10 +56,33 @@ enum cl_hypercall {
 	 * number of records that there are; if they do not fit, the last ones are missing.
 	 */
 	CL_HC_INSPECT = 12,
-	/* root, images for fault injection only: damage arg0 (enum cl_damage), cell arg1, value arg2 */
-	CL_HC_DAMAGE = 13,
 	CL_HC_COUNT
 };
+
+/*
+ * A build with CONFIG_FAULT_INJECT has further hypercalls, for any cell: CL_HC_DEFECT + enum
+ * cl_defect makes the hypervisor do what only a defect of it could do. The CPU is lost. For tests.
+ */
+#define CL_HC_DEFECT 0x1000
+
+enum cl_defect {
+	CL_DEFECT_WRITE_TEXT = 0,
+	CL_DEFECT_WRITE_RODATA = 1,
+	CL_DEFECT_WRITE_SETTLED = 2, /* data that is read-only after the start */
+	CL_DEFECT_WRITE_TABLES = 3,  /* its own page tables */
+	CL_DEFECT_EXECUTE_DATA = 4,
+	CL_DEFECT_EXECUTE_STACK = 5,
+	CL_DEFECT_BELOW_STACK = 6,
+	CL_DEFECT_ABOVE_STACK = 7,
+	CL_DEFECT_OTHER_CPU = 8, /* what is private to another CPU */
+	CL_DEFECT_GUEST_MEMORY = 9,
+	CL_DEFECT_OLD_WINDOW = 10, /* the window for copies, after use */
+	CL_DEFECT_OVERRUN = 11,	   /* an array on the stack */
+	CL_DEFECT_COUNT
+};
+
+/* The same, for root: do damage arg0 (enum cl_damage) with cell arg1 and value arg2. */
+#define CL_HC_DAMAGE 0x2000
 
 /* What "hvctl verify" must find. */
 enum cl_damage {

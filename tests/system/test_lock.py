@@ -93,7 +93,7 @@ def test_verify_finds_nothing(enabled):
 def test_a_usual_image_does_no_damage(enabled):
     load_module(enabled)
     for kind in range(10):
-        assert hostile(enabled, f"call 13 {kind} 0 0") == -38
+        assert hostile(enabled, f"call 0x2000 {kind} 0 0") == -38
 
 
 def test_inspection_writes_to_roots_memory_only(enabled):

@@ -13,7 +13,7 @@ DEVFN = 5 << 3
 pytestmark = pytest.mark.parametrize(
     "machine", [{"apic": "xapic", "image": "fault-inject", "extra": ("-device", "edu,addr=5")}], indirect=True, ids=["edu"])
 
-DAMAGE = 13
+DAMAGE = 0x2000
 MAP, PORT, MSR, WRITABLE, PIN, PCI, CPU, ENTRY, FOREIGN = range(1, 10)
 
 

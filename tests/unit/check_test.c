@@ -295,8 +295,7 @@ TEST(platform)
 
 	WITH(p->hv_size, 0, BAD(b, "platform", 0, "hv_size", 0, 0x200000));
 	WITH(p->hv_size, 0x201000, BAD(b, "platform", 0, "hv_size", 0x201000, 0x200000));
-	WITH(p->hv_size, GIB + 0x200000,
-	     BAD(b, "platform", 0, "hv_size", GIB + 0x200000, GIB));
+	WITH(p->hv_size, GIB + 0x200000, BAD(b, "platform", 0, "hv_size", GIB + 0x200000, GIB));
 	WITH(p->hv_size, 1ULL << 41, BAD(b, "platform", 0, "hv_size", 1ULL << 41, GIB));
 	WITH(p->hv_phys, 0x100000, BAD(b, "platform", 0, "hv_phys", 0x100000, 0x200000));
 	WITH(p->hv_phys, 1ULL << 40, BAD(b, "platform", 0, "hv_phys", 1ULL << 40, 1ULL << 40));

@@ -71,6 +71,7 @@ _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
 _Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
 
 /* What -fstack-protector-strong compares; for it alone, and by name. */
+extern uint64_t __stack_chk_guard;
 uint64_t __stack_chk_guard __ro_after_init;
 void __stack_chk_fail(void) __attribute__((noreturn));
 
@@ -325,9 +326,11 @@ void exception_fatal(const uint64_t *frame)
 
 void __stack_chk_fail(void)
 {
+	if (local->cpu->info->state == CL_CPU_FAILED)
+		x86_halt(); /* once more, while that was logged */
+	cpu_lost();
 	log_error("hypervisor stack overrun in the function that called 0x%lx",
 		  (uint64_t)__builtin_return_address(0));
-	cpu_lost();
 	x86_halt();
 }
 
@@ -368,13 +371,15 @@ void arch_window_close(void)
  */
 void arch_protect(void)
 {
-	for (char *page = hv_ro_after_init; page < hv_ro_after_init_end; page += PAGE_SIZE) {
-		uint64_t *entry = &hv_pt[0][(uint64_t)(page - hv_base) / PAGE_SIZE];
-		char *table = arch_window(virt_to_phys(entry) & PAGE_MASK);
+	uint64_t page = (uint64_t)hv_ro_after_init, end = (uint64_t)hv_ro_after_init_end;
 
-		entry = (uint64_t *)(table + ((uint64_t)entry & ~PAGE_MASK));
-		__atomic_fetch_and(entry, ~PTE_RW, __ATOMIC_SEQ_CST);
-		invlpg(page);
+	for (; page < end; page += PAGE_SIZE) {
+		uint64_t entry = virt_to_phys(&hv_pt[0][(page - HV_BASE) / PAGE_SIZE]);
+		char *table = arch_window(entry & PAGE_MASK);
+
+		__atomic_fetch_and((uint64_t *)(table + (entry & ~PAGE_MASK)), ~PTE_RW,
+				   __ATOMIC_SEQ_CST);
+		invlpg((void *)page);
 	}
 	arch_window_close();
 }
