@@ -7,9 +7,9 @@
 #include <cloister/inspect.h>
 
 struct inspection {
-	uint64_t phys;	   /* where root wants the records */
-	uint64_t capacity; /* records that fit there */
-	uint64_t count;	   /* records so far */
+	uint64_t phys;		       /* where root wants the records */
+	uint64_t capacity;	       /* records that fit there */
+	uint64_t count;		       /* records so far */
 	struct cl_inspect_record last; /* not written yet: what follows may continue it */
 };
 

@@ -132,7 +132,7 @@ struct cl_cell_info {
 	uint64_t console_written; /* bytes that the cell wrote since it was created */
 	uint32_t console_offset;  /* the ring's data: byte n is at n % CL_CONSOLE_SIZE; 0: none */
 	uint32_t locked;	  /* 1: root cannot manage it (CL_CELL_LOCKED) */
-	uint64_t hv_memory; /* bytes of hypervisor memory that the cell costs */
+	uint64_t hv_memory;	  /* bytes of hypervisor memory that the cell costs */
 	uint64_t reserved[4];
 };
 

@@ -21,7 +21,8 @@ enum cl_inspect_kind {
 	CL_INSPECT_LENT = 3,
 	/* the hypervisor's memory, host-physical; cell is CL_NO_CELL here and in the next two */
 	CL_INSPECT_HV_MEMORY = 4,
-	/* a mapping of the hypervisor's own tables on CPU index: virtual start, host-physical target */
+	/* a mapping of the hypervisor's own tables on CPU index: virtual start, host-physical
+	   target */
 	CL_INSPECT_HV_MAPPING = 5,
 	/* the same, where pages come and go: what it needed last is still there */
 	CL_INSPECT_HV_WINDOW = 6,

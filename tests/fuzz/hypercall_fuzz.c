@@ -50,7 +50,7 @@ struct cl_system image_system = { .hv_phys = HV_PHYS, .hv_size = HV_SIZE };
 
 static struct blob root_blob, blob;
 static jmp_buf idle, left;
-static bool locked_for_all; /* CL_HC_LOCK has succeeded */
+static bool locked_for_all;	/* CL_HC_LOCK has succeeded */
 static unsigned int root_pages; /* in use with the root cell alone; tables may be split later */
 
 /* Instructions, and what depends on a virtual CPU */
@@ -646,14 +646,12 @@ static int64_t call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2
 		save();
 	result = hypercall(number, arg0, arg1, arg2);
 	if (locked)
-		require(result == -EPERM ||
-				(number == CL_HC_CONSOLE_WRITE && result == -EINVAL),
+		require(result == -EPERM || (number == CL_HC_CONSOLE_WRITE && result == -EINVAL),
 			"call %lu of root although it is locked: %ld", number, result);
 	if (number == CL_HC_LOCK && !result)
 		locked_for_all = true;
 	if (from_cell && number == CL_HC_RELEASE) {
-		require(result == 0 ? saved.infos[local->cpu->cell->id].locked
-				    : result == -EINVAL,
+		require(result == 0 ? saved.infos[local->cpu->cell->id].locked : result == -EINVAL,
 			"release %ld", result);
 	} else if (from_cell) {
 		require(number == CL_HC_GET_INFO ||
@@ -863,8 +861,7 @@ static void operation(struct input *in)
 		break;
 	case 11:
 		call(PICK(in, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, ~0UL, 1UL << 32),
-		     take(in, 8),
-		     take(in, 8), take(in, 8));
+		     take(in, 8), take(in, 8), take(in, 8));
 		break;
 	case 12:
 		if (id & 1)

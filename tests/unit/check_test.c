@@ -212,6 +212,8 @@ TEST(header)
 	WITH(c->name[1], '\x80', BAD(b, "config", 0, "name", 0x80, 31));
 	assert_string_equal(finding.cell, "");
 	WITH(c->flags, 0x10002, BAD(b, "config", 0, "flags", 0x10002, CL_CELL_FLAGS));
+	WITH(c->flags, CL_CELL_STRICT, BAD(b, "config", 0, "flags", CL_CELL_STRICT, 0));
+	WITH(c->flags, CL_CELL_VUART | CL_CELL_LOCKED, assert_int_equal(check_blob(b), 0));
 	WITH(c->reserved, 1, BAD(b, "config", 0, "reserved", 1, 0));
 	memset(c->name, 'a', sizeof(c->name));
 	BAD(b, "config", 0, "name", CL_NAME_LEN, 31);
@@ -220,9 +222,8 @@ TEST(header)
 	     BAD(&f->root, "config", 0, "flags", 3, CL_CELL_ROOT));
 	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_LOCKED,
 	     BAD(&f->root, "config", 0, "flags", 5, CL_CELL_ROOT));
-	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_STRICT, assert_int_equal(check_blob(&f->root), 0));
-	WITH(c->flags, CL_CELL_STRICT, BAD(b, "config", 0, "flags", CL_CELL_STRICT, 0));
-	WITH(c->flags, CL_CELL_VUART | CL_CELL_LOCKED, assert_int_equal(check_blob(b), 0));
+	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_STRICT,
+	     assert_int_equal(check_blob(&f->root), 0));
 }
 
 TEST(sections)

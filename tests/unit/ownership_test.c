@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hvctl verify: which records are violations. Real tables with real damage: tests/system/test_verify.py. */
+/* hvctl verify: which records are violations. Real tables with real damage:
+ * tests/system/test_verify.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,20 +48,26 @@ static size_t check(const struct cl_inspect_record *records, size_t count)
 						    .violation = note });
 }
 
-#define CHECK(...)                                                       \
-	check((const struct cl_inspect_record[]){ __VA_ARGS__ },         \
+#define CHECK(...)                                                        \
+	check((const struct cl_inspect_record[]){ __VA_ARGS__ },          \
 	      sizeof((const struct cl_inspect_record[]){ __VA_ARGS__ }) / \
 		      sizeof(struct cl_inspect_record))
 
-#define MEMORY(owner, at, bytes, to, rights)                                                   \
-	{ .kind = CL_INSPECT_MEMORY, .cell = owner, .start = at, .size = bytes, .target = to, \
-	  .access = rights }
-#define RANGE(what, owner, at, bytes, rights) \
-	{ .kind = what, .cell = owner, .start = at, .size = bytes, .access = rights }
-#define HV(what, cpu, at, bytes, to, rights)                                                  \
-	{ .kind = what, .cell = CL_NO_CELL, .start = at, .size = bytes, .target = to,         \
-	  .access = rights, .index = cpu }
-#define OWN	 RANGE(CL_INSPECT_HV_MEMORY, CL_NO_CELL, 0x70000000, 0x200000, 0)
+#define MEMORY(owner, at, bytes, to, rights)                                          \
+	{                                                                             \
+		.kind = CL_INSPECT_MEMORY, .cell = owner, .start = at, .size = bytes, \
+		.target = to, .access = rights                                        \
+	}
+#define RANGE(what, owner, at, bytes, rights)                                             \
+	{                                                                                 \
+		.kind = what, .cell = owner, .start = at, .size = bytes, .access = rights \
+	}
+#define HV(what, cpu, at, bytes, to, rights)                                                \
+	{                                                                                   \
+		.kind = what, .cell = CL_NO_CELL, .start = at, .size = bytes, .target = to, \
+		.access = rights, .index = cpu                                              \
+	}
+#define OWN	  RANGE(CL_INSPECT_HV_MEMORY, CL_NO_CELL, 0x70000000, 0x200000, 0)
 #define HAS(text) assert_non_null(strstr(said, text))
 
 static void memory_owners(void **state)
@@ -133,16 +140,17 @@ static void lent_memory(void **state)
 static void hypervisor(void **state)
 {
 	(void)state;
-	assert_int_equal(CHECK(OWN, HV(CL_INSPECT_HV_MAPPING, 0, 0xf000, 0x1000, 0x70000000,
-				       CL_MEM_READ | CL_MEM_EXECUTE),
+	assert_int_equal(CHECK(OWN,
+			       HV(CL_INSPECT_HV_MAPPING, 0, 0xf000, 0x1000, 0x70000000,
+				  CL_MEM_READ | CL_MEM_EXECUTE),
 			       HV(CL_INSPECT_HV_MAPPING, 0, 0x10000, 0x1000, 0x70001000, RW),
 			       HV(CL_INSPECT_HV_WINDOW, 1, 0x20000, 0x1000, 0x1000, RW)),
 			 0);
-	assert_int_equal(
-		CHECK(OWN, HV(CL_INSPECT_HV_MAPPING, 2, 0xf000, 0x1000, 0x70000000, RWX)), 1);
+	assert_int_equal(CHECK(OWN, HV(CL_INSPECT_HV_MAPPING, 2, 0xf000, 0x1000, 0x70000000, RWX)),
+			 1);
 	HAS("CPU 2: the hypervisor's mapping at 0xf000 is writable and executable");
-	assert_int_equal(
-		CHECK(OWN, HV(CL_INSPECT_HV_MAPPING, 0, 0xf000, 0x2000, 0x701ff000, RW)), 1);
+	assert_int_equal(CHECK(OWN, HV(CL_INSPECT_HV_MAPPING, 0, 0xf000, 0x2000, 0x701ff000, RW)),
+			 1);
 	HAS("foreign memory 0x701ff000");
 	assert_int_equal(CHECK(OWN, HV(CL_INSPECT_HV_WINDOW, 0, 0xf000, 0x1000, 0x1000,
 				       CL_MEM_READ | CL_MEM_EXECUTE)),
@@ -153,14 +161,13 @@ static void hypervisor(void **state)
 static void other_things(void **state)
 {
 	(void)state;
-	assert_int_equal(CHECK(RANGE(CL_INSPECT_PORT, 0, 0, 0x70, RW),
-			       RANGE(CL_INSPECT_PORT, 1, 0x70, 2, RW),
-			       RANGE(CL_INSPECT_PCI, 0, 0, 0x28, RW),
-			       RANGE(CL_INSPECT_PCI, 1, 0x28, 1, RW),
-			       /* Registers are each CPU's own. */
-			       RANGE(CL_INSPECT_MSR, 0, 0x48, 2, RW),
-			       RANGE(CL_INSPECT_MSR, 1, 0x48, 2, RW)),
-			 0);
+	assert_int_equal(
+		CHECK(RANGE(CL_INSPECT_PORT, 0, 0, 0x70, RW),
+		      RANGE(CL_INSPECT_PORT, 1, 0x70, 2, RW), RANGE(CL_INSPECT_PCI, 0, 0, 0x28, RW),
+		      RANGE(CL_INSPECT_PCI, 1, 0x28, 1, RW),
+		      /* Registers are each CPU's own. */
+		      RANGE(CL_INSPECT_MSR, 0, 0x48, 2, RW), RANGE(CL_INSPECT_MSR, 1, 0x48, 2, RW)),
+		0);
 	assert_int_equal(CHECK(RANGE(CL_INSPECT_PORT, 0, 0, 0x71, RW),
 			       RANGE(CL_INSPECT_PORT, 1, 0x70, 2, RW)),
 			 1);
@@ -170,8 +177,12 @@ static void other_things(void **state)
 	assert_int_equal(CHECK(RANGE(CL_INSPECT_PORT, 1, 0xcf0, 8, RW),
 			       RANGE(CL_INSPECT_PORT, 1, 0xd00, 8, RW)),
 			 0);
-	assert_int_equal(CHECK({ .kind = CL_INSPECT_MSR, .cell = 3, .start = 0x1b, .size = 1,
-				 .access = RW, .index = 1 }),
+	assert_int_equal(CHECK({ .kind = CL_INSPECT_MSR,
+				 .cell = 3,
+				 .start = 0x1b,
+				 .size = 1,
+				 .access = RW,
+				 .index = 1 }),
 			 1);
 	HAS("'c3' reaches MSR 0x1b to 0x1b against the policy");
 	assert_int_equal(CHECK(RANGE(CL_INSPECT_PCI, 0, 0, 0x100, RW),
@@ -179,11 +190,16 @@ static void other_things(void **state)
 			 1);
 }
 
-#define CPU(owner, first, count, runs)                                                         \
-	{ .kind = CL_INSPECT_CPU, .cell = owner, .start = first, .size = count, .target = runs }
-#define PIN(owner, number, entry)                                                               \
-	{ .kind = CL_INSPECT_PIN, .cell = owner, .start = 0xfec00000, .size = 1, .target = entry, \
-	  .index = number }
+#define CPU(owner, first, count, runs)                                                \
+	{                                                                             \
+		.kind = CL_INSPECT_CPU, .cell = owner, .start = first, .size = count, \
+		.target = runs                                                        \
+	}
+#define PIN(owner, number, entry)                                                      \
+	{                                                                              \
+		.kind = CL_INSPECT_PIN, .cell = owner, .start = 0xfec00000, .size = 1, \
+		.target = entry, .index = number                                       \
+	}
 #define TO(apic_id) ((uint64_t)(apic_id) << 56 | 0x40)
 
 static void cpus_and_pins(void **state)

@@ -179,12 +179,15 @@ static void address_maps_are_frozen(void **state)
 		unsigned int offset;
 		bool writable;
 	} cases[] = {
-		{ 2, 0, 0x80, 0x04, true },  { 2, 0, 0x80, 0x10, false }, { 2, 0, 0x80, 0x24, false },
-		{ 2, 0, 0x80, 0x28, true },  { 2, 0, 0x80, 0x30, false }, { 2, 0, 0x80, 0x34, true },
-		{ 2, 0, 0x80, 0x40, true },  { 2, 0, 0x80, 0x100, false }, { 6, 4, 1, 0x04, true },
-		{ 6, 4, 1, 0x18, false },    { 6, 4, 1, 0x1c, false },	  { 6, 4, 1, 0x20, false },
-		{ 6, 4, 1, 0x34, true },     { 6, 4, 1, 0x38, false },	  { 6, 4, 1, 0x3c, true },
-		{ 6, 0, 0, 0x60, false },    { 6, 1, 0x80, 0xf0, false }, { 6, 7, 2, 0x2c, false },
+		{ 2, 0, 0x80, 0x04, true },  { 2, 0, 0x80, 0x10, false },
+		{ 2, 0, 0x80, 0x24, false }, { 2, 0, 0x80, 0x28, true },
+		{ 2, 0, 0x80, 0x30, false }, { 2, 0, 0x80, 0x34, true },
+		{ 2, 0, 0x80, 0x40, true },  { 2, 0, 0x80, 0x100, false },
+		{ 6, 4, 1, 0x04, true },     { 6, 4, 1, 0x18, false },
+		{ 6, 4, 1, 0x1c, false },    { 6, 4, 1, 0x20, false },
+		{ 6, 4, 1, 0x34, true },     { 6, 4, 1, 0x38, false },
+		{ 6, 4, 1, 0x3c, true },     { 6, 0, 0, 0x60, false },
+		{ 6, 1, 0x80, 0xf0, false }, { 6, 7, 2, 0x2c, false },
 		{ 9, 0, 5, 0x04, false },
 	};
 	uint8_t *device = registers(SLOT(5));

@@ -134,7 +134,8 @@ static void config_line(const struct entry *e, char *out, size_t size)
 		return;
 	switch (e->audit.kind) {
 	case CL_AUDIT_MEMORY:
-		snprintf(out, size, "{ 0x%llx, 0x%llx, 0x%llx, CL_MEM_READ | CL_MEM_WRITE%s | CL_MEM_IO },",
+		snprintf(out, size,
+			 "{ 0x%llx, 0x%llx, 0x%llx, CL_MEM_READ | CL_MEM_WRITE%s | CL_MEM_IO },",
 			 address, address, (unsigned long long)e->size,
 			 e->audit.flags & CL_AUDIT_EXECUTE ? " | CL_MEM_EXECUTE" : "");
 		break;

@@ -203,9 +203,9 @@ static void list_text(const struct cl_cell_info *cell)
 	format_cpus(cpus, sizeof(cpus), cell->cpus, 4);
 	format_bytes(memory, sizeof(memory), cell->memory);
 	format_bytes(cost, sizeof(cost), cell->hv_memory);
-	printf("%-4u %-20s %-11s %-10s %-10s %s%s\n", cell->id, cell->name,
-	       state_name(cell->state), cpus, cell->flags & CL_CELL_ROOT ? "the rest" : memory,
-	       cost, cell->locked ? " (locked)" : "");
+	printf("%-4u %-20s %-11s %-10s %-10s %s%s\n", cell->id, cell->name, state_name(cell->state),
+	       cpus, cell->flags & CL_CELL_ROOT ? "the rest" : memory, cost,
+	       cell->locked ? " (locked)" : "");
 }
 
 int cmd_cell_list(const struct options *o, int argc, char **argv)

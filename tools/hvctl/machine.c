@@ -106,8 +106,8 @@ static void status_text(struct region *r, const struct cl_ioc_version *version, 
 			printf(" %s", feature_names[i]);
 	printf("%s\n", info->features ? "" : " none");
 	printf("TSC:        %u kHz\n", info->tsc_khz);
-	printf("locked:     %s\n", info->flags & CL_INFO_LOCKED ? "yes, until the machine is reset"
-								 : "no");
+	printf("locked:     %s\n",
+	       info->flags & CL_INFO_LOCKED ? "yes, until the machine is reset" : "no");
 	if (info->flags & CL_INFO_AUDIT)
 		printf("audit:      root may do what its config does not list, see hvctl audit\n");
 	if (refusal[0])

@@ -53,8 +53,8 @@ static const char *name(struct check *c, uint32_t cell, char buf[32])
 	return c->o->cell_name(c->o->context, cell, buf);
 }
 
-static void __attribute__((format(printf, 2, 3))) violation(struct check *c, const char *format,
-							    ...)
+static void __attribute__((format(printf, 2, 3)))
+violation(struct check *c, const char *format, ...)
 {
 	char text[256];
 	va_list args;

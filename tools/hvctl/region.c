@@ -71,9 +71,9 @@ bool region_cpu(struct region *r, uint32_t index, struct cl_cpu_info *cpu)
 
 bool region_audit(struct region *r, uint32_t index, struct cl_audit *audit)
 {
-	return index < r->info.audit_count && region_entry(r, r->info.audit_offset,
-							   r->info.audit_stride, index, audit,
-							   sizeof(*audit));
+	return index < r->info.audit_count &&
+	       region_entry(r, r->info.audit_offset, r->info.audit_stride, index, audit,
+			    sizeof(*audit));
 }
 
 bool region_cell(struct region *r, uint32_t index, struct cl_cell_info *cell)

@@ -90,8 +90,7 @@ static void print_row(struct verification *v, const struct cl_inspect_record *r)
 	}
 	ownership_access(r->access, access);
 	printf("%-18s %-16.16s %-39s %s", ownership_kind(r->kind),
-	       region_cell_name(&v->region, r->cell, owner), range,
-	       r->access ? access : "");
+	       region_cell_name(&v->region, r->cell, owner), range, r->access ? access : "");
 	if (r->kind == CL_INSPECT_HV_MAPPING || r->kind == CL_INSPECT_HV_WINDOW)
 		printf(" CPU %u", r->index);
 	if (has_target(r))

@@ -23,8 +23,8 @@ struct mapping {
 };
 
 /*
- * The first page at or behind mapping->virt that is mapped; size: of the page, from there on. False:
- * there is none. Rights of all levels count.
+ * The first page at or behind mapping->virt that is mapped; size: of the page, from there on.
+ * False: there is none. Rights of all levels count.
  */
 static bool next_mapping(uint64_t root, unsigned int levels, struct mapping *mapping)
 {
@@ -182,8 +182,8 @@ void arch_inspect_hypervisor(struct inspection *inspection)
 	uint64_t sign = 1UL << (PAGE_SHIFT + 9 * levels - 1);
 
 	for_each_cpu(i) {
-		uint64_t top = hv_phys + image_header.core_size +
-			       (i * AREA_PAGES + AREA_TOP) * PAGE_SIZE;
+		uint64_t top =
+			hv_phys + image_header.core_size + (i * AREA_PAGES + AREA_TOP) * PAGE_SIZE;
 		struct mapping mapping = { 0 };
 
 		while (next_mapping(top, levels, &mapping)) {

@@ -109,8 +109,7 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
  */
 bool mmio_map_for_root(uint64_t address, unsigned int access)
 {
-	enum audit_answer answer =
-		audit_access(CL_AUDIT_MEMORY, address, access, guest_rip());
+	enum audit_answer answer = audit_access(CL_AUDIT_MEMORY, address, access, guest_rip());
 
 	if (answer == AUDIT_ALLOW || answer == AUDIT_MAP)
 		answer = audit_map(address);
@@ -119,9 +118,8 @@ bool mmio_map_for_root(uint64_t address, unsigned int access)
 
 static bool root_access(bool write, uint64_t address, unsigned int size, uint64_t *value)
 {
-	enum audit_answer answer = audit_access(CL_AUDIT_MEMORY, address,
-						write ? CL_AUDIT_WRITE : CL_AUDIT_READ,
-						guest_rip());
+	enum audit_answer answer = audit_access(
+		CL_AUDIT_MEMORY, address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip());
 
 	if (answer == AUDIT_ALLOW) {
 		if (access_registers(address, write, size, value))

@@ -229,7 +229,8 @@ bool msr_write(uint32_t msr, uint64_t value)
 		/* The node's, not the CPU's. Linux sets this bit on each CPU that comes online. */
 		if (local->cpu->cell != &root_cell)
 			break;
-		return x86_wrmsr_safe(msr, (rdmsr(msr) & ~NB_CFG_CF8_EXT) | (value & NB_CFG_CF8_EXT));
+		return x86_wrmsr_safe(msr,
+				      (rdmsr(msr) & ~NB_CFG_CF8_EXT) | (value & NB_CFG_CF8_EXT));
 	case MSR_APIC_BASE:
 		/* Mode and address are those of the whole machine. */
 		if (value == local->apic_base)

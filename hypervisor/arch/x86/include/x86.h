@@ -148,7 +148,7 @@ void pci_move(const struct cell *cell, bool to_cell); /* its functions, from roo
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
-uint64_t ioapic_entry(uint64_t chip, unsigned int pin); /* what the hardware has */
+uint64_t ioapic_entry(uint64_t chip, unsigned int pin);	 /* what the hardware has */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
 		   uint32_t *value);
 
@@ -159,7 +159,10 @@ void msr_init_cell(struct cell *cell);
 /* The bitmap as it has to be, MSR_BITMAP_BYTES: for each register a bit for reads, one for writes. */
 #define MSR_BITMAP_BYTES 8192
 #define MSR_BLOCK	 0x2000 /* registers, from each of these on: APM 15.11 */
-#define MSR_BLOCKS	 { 0, 0xc0000000, 0xc0010000 }
+#define MSR_BLOCKS                        \
+	{                                 \
+		0, 0xc0000000, 0xc0010000 \
+	}
 void msr_policy(unsigned char *bitmap, bool root);
 
 /* cpuid.c */

@@ -386,8 +386,8 @@ static void fail_unknown(const char *what)
 #define count(reason) (local->exits[reason]++)
 
 /*
- * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True: root
- * has the page now, and what was going on can go on.
+ * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True:
+ * root has the page now, and what was going on can go on.
  */
 static bool exit_npf_implicit(const char *what)
 {
