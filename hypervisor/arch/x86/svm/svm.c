@@ -222,6 +222,9 @@ void arch_cpu_reset(struct cpu *cpu)
 
 	apic_reset(cpu);
 	init_control();
+	/* For a cell it does nothing: see EXIT_WBINVD. */
+	if (cpu->cell != &root_cell)
+		vmcb->intercept2 |= INTERCEPT2_WBINVD;
 	use_cell_tables(cpu->cell);
 	set_segment(&vmcb->cs, 0xf000, 0xffff0000, 0xffff, SEG_CODE16);
 	set_segment(&vmcb->ss, 0, 0, 0xffff, SEG_DATA16);
@@ -427,9 +430,15 @@ static void exit_rare(uint64_t code)
 		exit_exception((unsigned int)(code - EXIT_EXCEPTION));
 		break;
 	case EXIT_INVD:
-		/* Dropping modified cache lines would lose other cells' data. */
+	case EXIT_WBINVD:
+		/*
+		 * INVD would drop modified lines of other cells, and either would empty caches that
+		 * others share. Devices see what is in caches (APM 7.3), so a cell need not write
+		 * them back. Root's INVD is at least a write-back.
+		 */
 		count(CL_EXIT_OTHER);
-		asm volatile("wbinvd" : : : "memory");
+		if (local->cpu->cell == &root_cell)
+			asm volatile("wbinvd" : : : "memory");
 		skip(2);
 		break;
 	case EXIT_INVLPGA:
