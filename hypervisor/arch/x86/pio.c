@@ -73,63 +73,90 @@ bool pio_open_for_root(uint16_t port, unsigned int size, bool in)
 	return true;
 }
 
+/* Each of these is a function of its own so that the frequent ways through pio_access() are short. */
+
+static __attribute__((noinline)) void native_access(uint16_t port, unsigned int size, bool in,
+						    uint32_t *value)
+{
+	if (in)
+		*value = port_in(port, size);
+	else
+		port_out(port, size, *value);
+}
+
+/* Nobody there, as far as this cell can see. */
+static __attribute__((noinline)) void refuse(uint16_t port, bool in, uint32_t *value)
+{
+	uint32_t written = in ? 0 : *value;
+
+	if (in)
+		*value = ~0U;
+	cell_denied(in ? "read of port" : "write to port", port, written);
+}
+
+static __attribute__((noinline)) void root_access(uint16_t port, unsigned int size, bool in,
+						  uint32_t *value)
+{
+	if (allowed_for_root(port, in))
+		native_access(port, size, in, value);
+	else if (in)
+		*value = ~0U;
+}
+
+static __attribute__((noinline)) void uart_access(struct cell *cell, uint16_t port,
+						  unsigned int size, bool in, uint32_t *value)
+{
+	/* Wider accesses are to several 8-bit registers; nobody uses them. */
+	if (in)
+		*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
+	else if (size == 1)
+		uart_write(&cell->uart, port - COM1, (uint8_t)*value);
+}
+
+/* Ports 0xcf8 to 0xcff, but for the address as a whole */
+static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t port,
+						 unsigned int size, bool in, uint32_t *value)
+{
+	uint32_t address = cell->arch.pci_address;
+
+	if (port >= PCI_DATA && address & BIT(31)) {
+		uint32_t bdf = address >> 8 & 0xffff;
+		unsigned int offset = (address & 0xfc) + (port & 3);
+
+		if (in)
+			*value = pci_config_read(cell, bdf, offset, size);
+		else
+			pci_config_write(cell, bdf, offset, size, *value);
+	} else if (cell == &root_cell && port + size <= PCI_DATA) {
+		/*
+		 * Bytes 0xcf9 to 0xcfb: the reset register of many chipsets. Not the data port:
+		 * behind that is the function that was accessed last, by whomever.
+		 */
+		native_access(port, size, in, value);
+	} else {
+		refuse(port, in, value);
+	}
+}
+
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 {
-	struct cpu *cpu = local->cpu;
-	struct cell *cell = cpu->cell;
+	struct cell *cell = local->cpu->cell;
 
 	if (port >= PCI_ADDRESS && port < PCI_DATA + 4) {
 		local->exits[CL_EXIT_PCI]++;
-		if (port == PCI_ADDRESS && size == 4) {
-			if (in)
-				*value = cell->arch.pci_address;
-			else
-				cell->arch.pci_address = *value;
-		} else if (port >= PCI_DATA && cell->arch.pci_address & BIT(31)) {
-			uint32_t bdf = cell->arch.pci_address >> 8 & 0xffff;
-			unsigned int offset = (cell->arch.pci_address & 0xfc) + (port & 3);
-
-			if (in)
-				*value = pci_config_read(cell, bdf, offset, size);
-			else
-				pci_config_write(cell, bdf, offset, size, *value);
-		} else if (cell == &root_cell && port + size <= PCI_DATA) {
-			/*
-			 * Bytes 0xcf9 to 0xcfb: the reset register of many chipsets. Not the data
-			 * port: behind that is the function that was accessed last, by whomever.
-			 */
-			if (in)
-				*value = port_in(port, size);
-			else
-				port_out(port, size, *value);
-		} else {
-			cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
-			*value = ~0U;
-		}
+		if (port != PCI_ADDRESS || size != 4)
+			pci_access(cell, port, size, in, value);
+		else if (in)
+			*value = cell->arch.pci_address;
+		else
+			cell->arch.pci_address = *value;
 		return;
 	}
 	local->exits[CL_EXIT_PIO]++;
-	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS) {
-		/* Wider accesses are to several 8-bit registers; nobody uses them. */
-		if (in)
-			*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
-		else if (size == 1)
-			uart_write(&cell->uart, port - COM1, (uint8_t)*value);
-		return;
-	}
-	if (unlikely(cell == &root_cell)) {
-		if (allowed_for_root(port, in)) {
-			if (in)
-				*value = port_in(port, size);
-			else
-				port_out(port, size, *value);
-		} else if (in) {
-			*value = ~0U;
-		}
-		return;
-	}
-	/* Nobody there, as far as this cell can see. */
-	if (in)
-		*value = ~0U;
-	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
+	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS)
+		uart_access(cell, port, size, in, value);
+	else if (unlikely(cell == &root_cell))
+		root_access(port, size, in, value);
+	else
+		refuse(port, in, value);
 }
