@@ -74,11 +74,16 @@ static volatile uint64_t *map_page(uint64_t address)
 static void probe(const struct probe *p)
 {
 	volatile uint64_t *at = map_page(p->address & ~7UL);
+	uint32_t bits, unused;
 	uint64_t value = 0;
 	unsigned int fault;
 
-	/* ECAM answers in pieces of at most 4 bytes. */
-	if (p->kind == READ)
+	/*
+	 * An address that the CPU does not have is a page fault. The library catches that at the
+	 * instruction, so not where code is to be fetched from.
+	 */
+	cpuid(0x80000008, 0, &bits, &unused, &unused, &unused);
+	if (p->kind == READ || (p->kind == FETCH && p->address >> (bits & 0xff)))
 		fault = TRY("movl (%1), %%eax", "r"(at), "a"(0));
 	else if (p->kind == WRITE)
 		fault = TRY("movl %%eax, (%1)", "r"(at), "a"(0x5eed));

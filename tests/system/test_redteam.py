@@ -1,56 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Cells that attack (inmates/tests/red_*.c) beside a cell that counts timer interrupts. What each class does
-and who checks it is in docs/security-attacks.md.
+"""Cells that attack, all classes (see redteam.py), in x2APIC mode."""
 
-The attacker counts its attempts in lines "attack CLASS tried=N refused=N survived=N succeeded=N"; none may
-succeed. What it cannot see by itself is looked at from root and from the emulator, before and after. The
-counts go to build/attacks, of which scripts/run-tests makes a table.
-"""
-
+import random
 import re
 import struct
 
 import pytest
 
-import blobs
 import cloister
-import initramfs
+from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, OPTIONS, STORMS, assert_others_unharmed, attack, attacker_with_devices,
+                     heart, heartbeats, last_stop, machine_state, record, start, storm)  # pylint: disable=unused-import
 
-COUNTS = initramfs.BUILD / "attacks"
-PERIOD_US = 1000
-# How far the heartbeat has to come while an attack runs or after it.
-TICKS = 200
-# For one attack; the machines are slow.
-ATTACK_TIMEOUT = 90
-
-# class: (inmate, what it must have tried at least)
-ATTACKS = {
-    "ports": ("red_scan", 400000),
-    "msrs": ("red_scan", 100000),
-    "cpuid": ("red_scan", 20000),
-    "ipis": ("red_apic", 30000),
-    "lvts": ("red_apic", 40),
-    "apic-regs": ("red_apic", 700),
-    "apic-mode": ("red_apic", 1900),
-    "levels": ("red_apic", 800),
-    "pending": ("red_apic", 240),
-    "in-service": ("red_apic", 250),
-    "control": ("red_cpu", 550),
-    "svm": ("red_cpu", 14000),
-    # On two machines: more than 10^6 in each run of the suite.
-    "calls": ("red_cpu count=520000", 520000),
-    "registers": ("red_cpu", 4),
-    "registers again": ("red_cpu", 4),
-    "caches": ("red_cpu", 4000),
-    "pages": ("red_memory", 2000),
-}
-
-# With devices in the attacker's config.
-DEVICE_ATTACKS = {
-    "pci": ("red_device own=40", 70000),
-    "ioapic": ("red_device own=40", 15000),
-    "mmio": ("red_device own=40", 290),
-}
+pytestmark = pytest.mark.parametrize("machine", [{"apic": "x2apic"} | OPTIONS], indirect=True, ids=["x2apic"])
 
 # Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
 ENDS = {
@@ -75,126 +36,10 @@ NOT_EMULATED = ("ab", "f3aa", "a5", "ad", "f3a4", "f0830701", "f00fc107", "f00fb
                 "3107", "8507", "833f01", "ff07", "0fba2f01", "ff37", "8f07", "ff17", "dd07", "8903", "8b03", "480fc70f",
                 "0f0117", "8c1f", "0f1007", "660f7f07")
 
-# What never ends: the attack goes on until the CPU is taken back.
-STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
-          "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied")
-
-MACHINES = [{"apic": "x2apic"}, {"apic": "xapic"}]
-# Read-only memory with a page table in it, whose first entry has not been used yet.
-READ_ONLY = (blobs.AUTO, 0x400000, 0x1000, blobs.READ | blobs.LOADABLE)
-ATTACKER = [blobs.ram(), blobs.comm(), READ_ONLY]
-EDU, IOAPIC = 5 << 3, 0xFEC00000
-FILES = {
-    "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[2]),
-    "cells/attacker.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER),
-    "cells/devices.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER, irqchips=[(IOAPIC, 1 << 8, 0)], pci=[(0, 0, EDU)]),
-    "inmates/table": struct.pack("<Q", 0x1003),
-}
-
-pytestmark = pytest.mark.parametrize("machine", [options | {"files": FILES, "extra": ("-device", "edu,addr=5")} for options in MACHINES], indirect=True,
-                                     ids=["x2apic", "xapic"])
-
-
-def record(machine, name, tried, refused, survived, succeeded):
-    """Adds to the counts that make test prints."""
-    apic = "x2apic" if "x2apic" in machine.log_directory.name else "xapic"
-    with open(COUNTS, "a", encoding="utf-8") as counts:
-        counts.write(f"{name} {apic} {tried} {refused} {survived} {succeeded}\n")
-
-
-def machine_state(machine):
-    """What an attack could have changed outside of its cell, as root and the emulator see it: configuration
-    of all PCI functions, interrupt controllers, registers of root's CPUs."""
-    state = {"pci": machine.check("cd /sys/bus/pci/devices; for f in *; do echo $f; hexdump -v $f/config; done")}
-    # Pin 8 may be the attacker's; what is pending changes by itself.
-    entries = machine.monitor("info pic")
-    state["ioapic"] = [line for line in entries.splitlines() if re.match(r"\s*pin (?!8 )", line)]
-    # APIC base, SYSENTER, PAT, MTRR, EFER, STAR, LSTAR, TSC_AUX, HWCR
-    msrs = ("0x1b", "0x174", "0x175", "0x176", "0x277", "0x2ff", "0xc0000080", "0xc0000081", "0xc0000082", "0xc0000103",
-            "0xc0010015")
-    for cpu in (0, 1):
-        state[f"MSRs of CPU {cpu}"] = machine.check(
-            "; ".join(f"dd if=/dev/cpu/{cpu}/msr bs=8 count=1 skip={int(msr, 16)} iflag=skip_bytes 2>/dev/null | hexdump -v"
-                      for msr in msrs))
-    # Interrupts that nobody sends here: NMIs, and those that Linux has no use for.
-    state["interrupts"] = machine.check("grep -E '^ *(NMI|THR|DFR|MCE|ERR|MIS):' /proc/interrupts")
-    state["kernel log"] = machine.check("dmesg | grep -c -E 'No irq handler|NMI received' || true")
-    return state
-
-
-@pytest.fixture(scope="module")
-def heart(machine):
-    """The machine with Cloister enabled and the heartbeat cell running, which must end well."""
-    before = cloister.Snapshot(machine)
-    machine.check("modprobe msr")
-    cloister.enable(machine)
-    cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=100", path="/cells/heartbeat.cell")
-    machine.check("hvctl cell create /cells/attacker.cell")
-    yield machine
-    machine.check("hvctl cell destroy attacker", 60)
-    machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
-    assert cloister.state(machine, "heartbeat") == "shut down"
-    assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
-    machine.check("hvctl cell destroy heartbeat", 60)
-    cloister.disable(machine)
-    before.assert_same(machine)
-    cloister.assert_healthy(machine)
-
-
-def heartbeats(machine):
-    """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
-    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat"), re.MULTILINE)
-    return int(lines[-1][0]), int(lines[-1][1])
-
-
-def assert_others_unharmed(machine, since):
-    """The heartbeat goes on, and root works."""
-    cloister.wait(machine, "the heartbeat to go on", lambda: heartbeats(machine)[0] >= since + TICKS)
-    assert cloister.state(machine, "heartbeat") == "running"
-    # What its library says about an interrupt or exception that it does not expect
-    assert "inmate:" not in machine.check("hvctl console heartbeat")
-    assert machine.check("echo root $((6 * 7))") == "root 42\n"
-
-
-def start(machine, inmate, arguments):
-    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin /inmates/table@0x400000")
-    machine.check("hvctl cell start attacker")
-
-
-def attack(machine, name, command_line, at_least):
-    """Runs an attack that counts what it has tried, and comes to an end."""
-    inmate, *arguments = command_line.split()
-    before = machine_state(machine)
-    beats, _ = heartbeats(machine)
-    seen = len(machine.check("hvctl console attacker"))
-    start(machine, inmate, " ".join([f"what={name}", *arguments]))
-    cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
-                  "inmate: stopped" in machine.check("hvctl console attacker"), ATTACK_TIMEOUT)
-    said = machine.check("hvctl console attacker")
-    # The console is a ring: what earlier attacks said may have gone.
-    said = said[seen:] if len(said) > seen else said
-    assert cloister.state(machine, "attacker") == "shut down", said
-    lines = re.findall(rf"^attack {name} tried=(\d+) refused=(\d+) survived=(\d+) succeeded=(\d+)\r$", said, re.MULTILINE)
-    assert lines, said
-    record(machine, name, *lines[-1])
-    assert int(lines[-1][0]) >= at_least
-    assert lines[-1][3] == "0", said
-    assert machine_state(machine) == before
-    assert_others_unharmed(machine, beats)
-
-
-def last_stop(machine, seen):
-    """Why the attacker was stopped, as the log has it."""
-    cloister.wait_state(machine, "attacker", "failed")
-    texts = [text for text in cloister.log_texts(machine, "attacker", after=seen) if "stopped: " in text]
-    assert len(texts) == 1, texts
-    return texts[0].partition("stopped: ")[2]
-
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack(heart, name):
-    # Some are told by what a former run left behind.
-    attack(heart, name.split()[0], *ATTACKS[name])
+    attack(heart, name, *ATTACKS[name])
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -212,41 +57,74 @@ def test_end(heart, name):
     assert_others_unharmed(machine, beats)
 
 
-@pytest.mark.parametrize("what", STORMS)
-def test_storm(heart, what):
-    """The others go on while it lasts, and its CPU can be taken from the cell."""
+def foreign_addresses(machine):
+    """Addresses that are not the attacker's, by classes: memory of the hypervisor and of other cells, borders
+    of what root has, devices, powers of two up to the width that CPUs can have, and a random sample."""
+    status = cloister.status(machine)
+    hypervisor, size = status["hv_phys"], status["hv_size"]
+    edges = [0x201000, 0x400000 - 8, 0x401000, hypervisor - 8, hypervisor + size, 0x80000000, 0xC0000000, 0x100000000]
+    inside = [hypervisor + offset for offset in range(0, size, size // 16)] + [hypervisor + size - 8]
+    pool = [hypervisor + size + offset for offset in range(0, 0x3E00000, 0x400000)]
+    devices = [0xA0000, 0xFEC00000, 0xFED00000, 0xFEE00000, 0xFFC00000, 0xFFFFFFF0, 0xB0000000, 0xBFFFF000]
+    bars = machine.check("cat /sys/bus/pci/devices/*/resource | grep -v ' 0x0000000000000000 ' | cut -d' ' -f1")
+    devices += [int(line, 16) for line in bars.split()[::2] if int(line, 16) >= 0x201000]
+    powers = [1 << bit for bit in range(23, 52)] + [(1 << bit) - 8 for bit in range(23, 52)]
+    sample = random.Random(1)
+    chance = [sample.randrange(0x401000, 1 << sample.choice((30, 32, 40, 48, 52))) & ~7 for _ in range(60)]
+    # In xAPIC mode a cell reads its own local APIC.
+    return [address for address in edges + inside + pool + devices + powers + chance
+            if address >= 0x201000 and not 0x400000 <= address < 0x401000 and not (0xFEE00000 <= address < 0xFEE01000)]
+
+
+# Starts the attacker again as long as each start ends in its being stopped; prints how many there were.
+SCAN = """cell=$(grep -l attacker /sys/class/misc/cloister/cells/*/name); cell=${cell%/name}
+count=0
+while :; do
+	hvctl cell start attacker || exit 1
+	while read state <$cell/state; [ "$state" = running ]; do hvctl cell list >/dev/null; done
+	[ "$state" = failed ] || break
+	count=$((count + 1))
+done
+echo $count"""
+
+
+def test_scan(heart):
+    """Reads, writes and code fetches at foreign addresses. Each ends the cell, or is a page fault of its own, or is
+    answered as if nothing were there; the attacker goes on where it was with each start."""
     machine = heart
     before = machine_state(machine)
     beats, _ = heartbeats(machine)
-    seen = cloister.log(machine)[-1]["seq"]
-    start(machine, "red_storm", f"what={what}")
-    assert_others_unharmed(machine, beats)
-    # A cell that writes into its comm region can say that it has shut down.
-    assert cloister.state(machine, "attacker") == "running" or what == "comm"
-    lines = [line for line in cloister.log(machine) if line["seq"] > seen and line.get("cell_name") == "attacker"]
-    assert len(lines) <= 8, lines
-    machine.check("hvctl cell load attacker /inmates/red_storm.bin")
-    assert cloister.state(machine, "attacker") == "stopped"
+    addresses = foreign_addresses(machine)
+    probes = [(address, kind) for number, address in enumerate(addresses) for kind in range(3)
+              if kind == number % 3 or number < 20]
+    table = struct.pack("<Q", len(probes)) + b"".join(struct.pack("<QQ", *probe) for probe in probes)
+    machine.push("/tmp/probes", table)
+    machine.check("hvctl cell load attacker -s what=scan /inmates/red_memory.bin /tmp/probes@0x100000")
+    ended = int(machine.check(SCAN, ATTACK_TIMEOUT))
+    assert cloister.state(machine, "attacker") == "shut down"
+    said = machine.check("hvctl console attacker")
+    line = re.findall(r"^attack scan tried=(\d+) refused=(\d+) survived=(\d+) succeeded=(\d+)\r$", said, re.MULTILINE)[-1]
+    record(machine, "scan", *line)
+    assert int(line[0]) == len(probes) and line[3] == "0", said
+    # Addresses beyond what the CPU has are page faults; PCI configuration space reads as ones.
+    assert len(probes) / 2 < ended < len(probes)
     assert machine_state(machine) == before
-    record(machine, "storms", 1, 0, 1, 0)
+    assert_others_unharmed(machine, beats)
 
 
-@pytest.fixture(scope="module")
-def devices(heart):
-    """An attacker that has devices, on the machine of the others."""
-    heart.check("hvctl cell destroy attacker", 60)
-    heart.check("hvctl cell create /cells/devices.cell")
-    return heart
+@pytest.mark.parametrize("what", STORMS)
+def test_storm(heart, what):
+    storm(heart, what)
 
 
 @pytest.mark.parametrize("name", DEVICE_ATTACKS)
-def test_device_attack(devices, name):
-    attack(devices, name, *DEVICE_ATTACKS[name])
+def test_device_attack(attacker_with_devices, name):
+    attack(attacker_with_devices, name, *DEVICE_ATTACKS[name])
 
 
-def test_not_emulated(devices):
+def test_not_emulated(attacker_with_devices):
     """Instructions that a driver does not use on registers: the log has their bytes."""
-    machine = devices
+    machine = attacker_with_devices
     beats, _ = heartbeats(machine)
     for number, code in enumerate(NOT_EMULATED):
         seen = cloister.log(machine)[-1]["seq"]

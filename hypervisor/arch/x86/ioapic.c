@@ -67,9 +67,15 @@ int ioapic_init_cell(struct cell *cell)
 	return 0;
 }
 
-/* Pins of a new cell leave root, masked, and come back masked with its end. */
+/*
+ * Pins of a new cell leave root, masked, and come back masked with its end. A cell's go to its
+ * first CPU until it says otherwise: what the former owner had there is not its own.
+ */
 void ioapic_move(const struct cell *cell, bool to_cell)
 {
+	struct cl_cpu first;
+
+	cl_get_entry(cl_find_section(cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
 	for (unsigned int i = 0; i < cell->arch.chip_count; i++) {
 		const struct cl_irqchip *chip = &cell->arch.chips[i];
 		volatile uint32_t *registers =
@@ -83,6 +89,8 @@ void ioapic_move(const struct cell *cell, bool to_cell)
 			lock_take(&hardware_lock);
 			registers[INDEX / 4] = REG_REDIRECTION + 2 * pin;
 			registers[DATA / 4] = ENTRY_MASKED;
+			registers[INDEX / 4] = REG_REDIRECTION + 2 * pin + 1;
+			registers[DATA / 4] = to_cell ? cpus[first.id].hw_id << 24 : 0;
 			lock_drop(&hardware_lock);
 		}
 		for (unsigned int word = 0; roots && word < ARRAY_SIZE(roots->pins); word++) {

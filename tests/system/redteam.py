@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Cells that attack (inmates/tests/red_*.c) beside a cell that counts timer interrupts: what the tests of that
+have in common. What each class does and who checks it is in docs/security-attacks.md.
+
+The attacker counts its attempts in lines "attack CLASS tried=N refused=N survived=N succeeded=N"; none may
+succeed. What it cannot see by itself is looked at from root and from the emulator, before and after. The
+counts go to build/attacks, of which scripts/run-tests makes a table.
+"""
+
+import re
+import struct
+
+import pytest
+
+import blobs
+import cloister
+import initramfs
+
+COUNTS = initramfs.BUILD / "attacks"
+PERIOD_US = 1000
+# How far the heartbeat has to come while an attack runs or after it.
+TICKS = 100
+# For one attack; the machines are slow.
+ATTACK_TIMEOUT = 90
+
+# class: (inmate, what it must have tried at least)
+ATTACKS = {
+    "ports": ("red_scan", 400000),
+    "msrs": ("red_scan", 100000),
+    "cpuid": ("red_scan", 20000),
+    "ipis": ("red_apic", 30000),
+    "lvts": ("red_apic", 40),
+    "apic-regs": ("red_apic", 700),
+    "apic-mode": ("red_apic", 1900),
+    "levels": ("red_apic", 800),
+    "pending": ("red_apic", 240),
+    "in-service": ("red_apic", 250),
+    "control": ("red_cpu", 550),
+    "svm": ("red_cpu", 14000),
+    "calls": ("red_cpu count=1010000", 1010000),
+    "registers": ("red_cpu", 4),
+    "registers again": ("red_cpu", 4),
+    "caches": ("red_cpu", 4000),
+    "pages": ("red_memory", 2000),
+}
+
+# With devices in the attacker's config.
+DEVICE_ATTACKS = {
+    "pci": ("red_device own=40", 70000),
+    "ioapic": ("red_device own=40", 15000),
+    "mmio": ("red_device own=40", 290),
+}
+
+# What never ends: the attack goes on until the CPU is taken back.
+STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
+          "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied")
+
+# Read-only memory with a page table in it, whose first entry has not been used yet.
+READ_ONLY = (blobs.AUTO, 0x400000, 0x1000, blobs.READ | blobs.LOADABLE)
+ATTACKER = [blobs.ram(), blobs.comm(), READ_ONLY]
+EDU, IOAPIC = 5 << 3, 0xFEC00000
+FILES = {
+    "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[2]),
+    "cells/attacker.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER),
+    "cells/devices.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER, irqchips=[(IOAPIC, 1 << 8, 0)], pci=[(0, 0, EDU)]),
+    "inmates/table": struct.pack("<Q", 0x1003),
+}
+# Of the machine, besides the mode of its APICs.
+OPTIONS = {"files": FILES, "extra": ("-device", "edu,addr=5")}
+
+
+def record(machine, name, tried, refused, survived, succeeded):
+    """Adds to the counts that make test prints."""
+    apic = "x2apic" if "x2apic" in machine.log_directory.name else "xapic"
+    with open(COUNTS, "a", encoding="utf-8") as counts:
+        counts.write(f"{name} {apic} {tried} {refused} {survived} {succeeded}\n")
+
+
+def machine_state(machine):
+    """What an attack could have changed outside of its cell, as root and the emulator see it: configuration
+    of all PCI functions, interrupt controllers, registers of root's CPUs."""
+    state = {"pci": machine.check("cd /sys/bus/pci/devices; for f in *; do echo $f; hexdump -v $f/config; done")}
+    # Pin 8 may be the attacker's; what is pending changes by itself.
+    entries = machine.monitor("info pic")
+    state["ioapic"] = [line for line in entries.splitlines() if re.match(r"\s*pin (?!8 )", line)]
+    # APIC base, SYSENTER, PAT, MTRR, EFER, STAR, LSTAR, TSC_AUX, HWCR
+    msrs = ("0x1b", "0x174", "0x175", "0x176", "0x277", "0x2ff", "0xc0000080", "0xc0000081", "0xc0000082", "0xc0000103",
+            "0xc0010015")
+    for cpu in (0, 1):
+        state[f"MSRs of CPU {cpu}"] = machine.check(
+            "; ".join(f"dd if=/dev/cpu/{cpu}/msr bs=8 count=1 skip={int(msr, 16)} iflag=skip_bytes 2>/dev/null | hexdump -v"
+                      for msr in msrs))
+    # Interrupts that nobody sends here: NMIs, and those that Linux has no use for.
+    state["interrupts"] = machine.check("grep -E '^ *(NMI|THR|DFR|MCE|ERR|MIS):' /proc/interrupts")
+    state["kernel log"] = machine.check("dmesg | grep -c -E 'No irq handler|NMI received' || true")
+    return state
+
+
+def heartbeats(machine):
+    """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
+    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat"), re.MULTILINE)
+    return int(lines[-1][0]), int(lines[-1][1])
+
+
+def assert_others_unharmed(machine, since):
+    """The heartbeat goes on, and root works."""
+    cloister.wait(machine, "the heartbeat to go on", lambda: heartbeats(machine)[0] >= since + TICKS)
+    assert cloister.state(machine, "heartbeat") == "running"
+    # What its library says about an interrupt or exception that it does not expect
+    assert "inmate:" not in machine.check("hvctl console heartbeat")
+    # Root answers within a second of its own time. Where time is not that of the instructions, how busy the host is
+    # would be measured: there the time-out of the command is all.
+    before, *_, after = machine.check("cut -d' ' -f1 /proc/uptime; hvctl cell list; cut -d' ' -f1 /proc/uptime").split("\n")[:-1]
+    if "icount" in machine.log_directory.name:
+        assert float(after) - float(before) < 1
+
+
+def start(machine, inmate, arguments):
+    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin /inmates/table@0x400000")
+    machine.check("hvctl cell start attacker")
+
+
+def attack(machine, name, command_line, at_least):
+    """Runs an attack that counts what it has tried, and comes to an end."""
+    # Some are told by what a former run left behind.
+    name = name.split()[0]
+    inmate, *arguments = command_line.split()
+    before = machine_state(machine)
+    beats, _ = heartbeats(machine)
+    seen = len(machine.check("hvctl console attacker"))
+    start(machine, inmate, " ".join([f"what={name}", *arguments]))
+    cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
+                  "inmate: stopped" in machine.check("hvctl console attacker"), ATTACK_TIMEOUT)
+    said = machine.check("hvctl console attacker")
+    # The console is a ring: what earlier attacks said may have gone.
+    said = said[seen:] if len(said) > seen else said
+    assert cloister.state(machine, "attacker") == "shut down", said
+    lines = re.findall(rf"^attack {name} tried=(\d+) refused=(\d+) survived=(\d+) succeeded=(\d+)\r$", said, re.MULTILINE)
+    assert lines, said
+    record(machine, name, *lines[-1])
+    assert int(lines[-1][0]) >= at_least
+    assert lines[-1][3] == "0", said
+    assert machine_state(machine) == before
+    assert_others_unharmed(machine, beats)
+
+
+def last_stop(machine, seen):
+    """Why the attacker was stopped, as the log has it."""
+    cloister.wait_state(machine, "attacker", "failed")
+    texts = [text for text in cloister.log_texts(machine, "attacker", after=seen) if "stopped: " in text]
+    assert len(texts) == 1, texts
+    return texts[0].partition("stopped: ")[2]
+
+
+def storm(machine, what):
+    """The others go on while it lasts, and its CPU can be taken from the cell."""
+    before = machine_state(machine)
+    beats, _ = heartbeats(machine)
+    seen = cloister.log(machine)[-1]["seq"]
+    start(machine, "red_storm", f"what={what}")
+    assert_others_unharmed(machine, beats)
+    # A cell that writes into its comm region can say that it has shut down.
+    assert cloister.state(machine, "attacker") == "running" or what == "comm"
+    lines = [line for line in cloister.log(machine) if line.get("seq", -1) > seen and line.get("cell_name") == "attacker"]
+    assert len(lines) <= 8, lines
+    machine.check("hvctl cell load attacker /inmates/red_storm.bin")
+    assert cloister.state(machine, "attacker") == "stopped"
+    assert machine_state(machine) == before
+    record(machine, "storms", 1, 0, 1, 0)
+
+
+@pytest.fixture(scope="module")
+def heart(machine):
+    """The machine with Cloister enabled and the heartbeat cell running, which must end well."""
+    before = cloister.Snapshot(machine)
+    machine.check("modprobe msr")
+    cloister.enable(machine)
+    cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=50", path="/cells/heartbeat.cell")
+    machine.check("hvctl cell create /cells/attacker.cell")
+    yield machine
+    machine.check("hvctl cell destroy attacker", 60)
+    machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
+    assert cloister.state(machine, "heartbeat") == "shut down"
+    assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
+    machine.check("hvctl cell destroy heartbeat", 60)
+    cloister.disable(machine)
+    before.assert_same(machine)
+    cloister.assert_healthy(machine)
+
+
+@pytest.fixture(scope="module")
+def attacker_with_devices(heart):
+    """An attacker that has devices, on the machine of the others."""
+    heart.check("hvctl cell destroy attacker", 60)
+    heart.check("hvctl cell create /cells/devices.cell")
+    return heart
