@@ -765,7 +765,7 @@ static void memory_access(struct input *in)
 				POOL_PHYS);
 	unsigned int position = 0;
 
-	address += take(in, 2) & 0xfff;
+	address += PICK(in, 0, 0x8, 0x10, 0x18, 0x20, 0x28, 0x300, 0xffc) + take(in, 1) % 8;
 	/* What is mapped makes no exit. */
 	if (arch_translate(cell, address, write ? CL_MEM_WRITE : CL_MEM_READ) != ~0UL)
 		return;
@@ -795,7 +795,7 @@ static void guest_access(struct input *in, unsigned int what)
 	uint32_t value = (uint32_t)take(in, 4);
 	uint64_t value64;
 
-	switch (what % 4) {
+	switch (what >> 4 & 3) {
 	case 0:
 	case 1:
 		memory_access(in);
