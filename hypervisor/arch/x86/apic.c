@@ -288,8 +288,11 @@ void apic_icr_write(uint64_t icr)
 	 * level-triggered interrupt is told to all IOAPICs, which would take it for a device's.
 	 */
 	if (likely(!(icr & (0xc0f00 | ICR_LEVEL)) && dest < sizeof(cpu_of_apic_id))) {
-		/* the low 8 bits: also for a CPU that speculates past the check */
-		unsigned int target = cpu_of_apic_id[(uint8_t)dest];
+		unsigned int target, index = dest;
+
+		/* The low 8 bits, also for a CPU that speculates past the check. */
+		asm("" : "+r"(index));
+		target = cpu_of_apic_id[(uint8_t)index];
 
 		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
 			icr_send((uint32_t)icr, dest);

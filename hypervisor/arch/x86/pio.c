@@ -84,14 +84,18 @@ static __attribute__((noinline)) void native_access(uint16_t port, unsigned int 
 		port_out(port, size, *value);
 }
 
-/* Nobody there, as far as this cell can see. */
-static __attribute__((noinline)) void refuse(uint16_t port, bool in, uint32_t *value)
+static __attribute__((noinline)) void log_refused(uint16_t port, bool in, uint32_t value)
 {
-	uint32_t written = in ? 0 : *value;
+	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : value);
+}
 
+/* Nobody there, as far as this cell can see. */
+static inline void refuse(const struct cell *cell, uint16_t port, bool in, uint32_t *value)
+{
 	if (in)
 		*value = ~0U;
-	cell_denied(in ? "read of port" : "write to port", port, written);
+	if (unlikely(READ_ONCE(cell->denied) < DENIED_LINES))
+		log_refused(port, in, *value);
 }
 
 static __attribute__((noinline)) void root_access(uint16_t port, unsigned int size, bool in,
@@ -134,7 +138,7 @@ static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t por
 		 */
 		native_access(port, size, in, value);
 	} else {
-		refuse(port, in, value);
+		refuse(cell, port, in, value);
 	}
 }
 
@@ -153,10 +157,11 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 		return;
 	}
 	local->exits[CL_EXIT_PIO]++;
-	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS)
+	if (unlikely((uint16_t)(port - COM1) < UART_REGISTERS) &&
+	    cell->config->flags & CL_CELL_VUART)
 		uart_access(cell, port, size, in, value);
 	else if (unlikely(cell == &root_cell))
 		root_access(port, size, in, value);
 	else
-		refuse(port, in, value);
+		refuse(cell, port, in, value);
 }
