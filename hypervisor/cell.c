@@ -870,12 +870,13 @@ void cell_fail(const char *fmt, ...)
 	va_end(args);
 	log_write(CL_LOG_ERROR, cell->id, "cell '%s' stopped: %s", cell->info->name, text);
 
-	if (cell->info->state == CL_STATE_RUNNING)
-		cell->info->state = CL_STATE_FAILED;
 	for_each_cpu_in(cell, i)
 		if (&cpus[i] != self)
 			cpu_post(&cpus[i], CPU_EV_PARK);
 	__atomic_fetch_or(&self->events, CPU_EV_PARK, __ATOMIC_SEQ_CST);
+	/* Last: from here on root can start the cell again, and a park must not follow that. */
+	if (cell->info->state == CL_STATE_RUNNING)
+		__atomic_store_n(&cell->info->state, CL_STATE_FAILED, __ATOMIC_RELEASE);
 	cpu_handle_events();
 }
 

@@ -2,12 +2,12 @@
 /*
  * Attacks by what a CPU itself has. Command line: what= one of
  *
- *   control	every bit of CR0, CR3, CR4, EFER, XCR0, PAT and the debug registers
+ *   control	every bit of CR0, CR4, CR8, EFER, XCR0, PAT and the debug registers
  *   cr4	a reserved bit of CR4
  *   svm	the instructions of SVM
  *   calls	count=N hypercalls with every number and random arguments
- *   registers	what the last run of this attack left in vector registers, and leaves them there
- * again caches	WBINVD and INVD, count=N of each
+ *   registers	what the last run of this attack left in vector registers
+ *   caches	WBINVD and INVD, count=N of each
  */
 #include "attack.h"
 

@@ -19,6 +19,11 @@
  *   comm		random bytes in the comm region
  *   console		output for ever
  *   denied		refused accesses of every kind
+ * and, with two CPUs,
+ *   race		one CPU changes the code and the page tables with which the
+ *			other one accesses registers; may end the cell
+ *   sipi-flood		one CPU resets and starts the other one
+ *   both-fail		both break a rule at once
  */
 #include "attack.h"
 
@@ -304,6 +309,69 @@ static void denied_storm(void)
 	}
 }
 
+static uint8_t code[4096] __attribute__((aligned(4096)));
+
+static void change_code(unsigned int index)
+{
+	/* MOV to and from memory, ADD, MOVSXD, prefixes, the start of a longer one */
+	static const uint8_t opcodes[] = { 0x89, 0x8b, 0x89, 0x88, 0x89, 0x8a };
+	uint64_t *table, cr3;
+	unsigned int i;
+
+	(void)index;
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	table = (uint64_t *)(cr3 & ~0xfffUL);
+	table = (uint64_t *)(table[0] & ~0xfffUL);
+	for (i = 0;; i++) {
+		*(volatile uint8_t *)code = opcodes[i % sizeof(opcodes)];
+		/* The fourth GiB, where nobody looks: its table comes and goes. */
+		*(volatile uint64_t *)&table[3] ^= 1;
+	}
+}
+
+static void race(void)
+{
+	/* mov %eax, (%rdi); ret */
+	code[0] = 0x89;
+	code[1] = 0x07;
+	code[2] = 0xc3;
+	smp_start(change_code);
+	for (;;)
+		__asm__ volatile("call *%1" : : "D"(ECAM), "r"(code), "a"(0) : "memory");
+}
+
+static void wait_here(unsigned int index)
+{
+	(void)index;
+	for_ever();
+}
+
+static void sipi_flood(void)
+{
+	smp_start(wait_here);
+	for (;;) {
+		apic_send(comm->hw_ids[1], ICR_INIT);
+		apic_send(comm->hw_ids[1], ICR_STARTUP | 3);
+		apic_send(comm->hw_ids[1], ICR_NMI);
+	}
+}
+
+static volatile bool go;
+
+static void fail_now(unsigned int index)
+{
+	while (!go)
+		cpu_relax();
+	mmio_write32(0x10000000 + index * 0x1000, 0);
+}
+
+static void both_fail(void)
+{
+	smp_start(fail_now);
+	go = true;
+	fail_now(0);
+}
+
 static const struct attack attacks[] = {
 	{ "nmi-handler", nmi_handler },	  { "nmi-flood", nmi_flood },
 	{ "ipi-flood", ipi_flood },	  { "timer-flood", timer_flood },
@@ -315,7 +383,8 @@ static const struct attack attacks[] = {
 	{ "ecam", ecam_storm },		  { "caches", caches },
 	{ "init-self", init_self },	  { "x87", x87 },
 	{ "comm", comm_storm },		  { "console", console_storm },
-	{ "denied", denied_storm },
+	{ "denied", denied_storm },	  { "race", race },
+	{ "sipi-flood", sipi_flood },	  { "both-fail", both_fail },
 };
 
 void inmate_main(void)

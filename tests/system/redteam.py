@@ -63,6 +63,8 @@ FILES = {
     "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[2]),
     "cells/attacker.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER),
     "cells/devices.cell": blobs.cell("attacker", cpus=[3], memory=ATTACKER, irqchips=[(IOAPIC, 1 << 8, 0)], pci=[(0, 0, EDU)]),
+    "cells/pair.cell": blobs.cell("pair", cpus=[1, 3]),
+    "cells/accomplice.cell": blobs.cell("accomplice", cpus=[1]),
     "inmates/table": struct.pack("<Q", 0x1003),
 }
 # Of the machine, besides the mode of its APICs.

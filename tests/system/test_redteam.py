@@ -117,6 +117,26 @@ def test_storm(heart, what):
     storm(heart, what)
 
 
+def test_two_cells_fail(heart):
+    """Two cells are stopped at the same time: the log has both, each with its name."""
+    machine = heart
+    machine.check("hvctl cell create /cells/accomplice.cell")
+    beats, _ = heartbeats(machine)
+    try:
+        for cell in ("attacker", "accomplice"):
+            machine.check(f"hvctl cell load {cell} -s 'what=write address=0x10000000' /inmates/red_memory.bin")
+        for _ in range(5):
+            seen = cloister.log(machine)[-1]["seq"]
+            machine.check("hvctl cell start attacker & hvctl cell start accomplice; wait")
+            for cell in ("attacker", "accomplice"):
+                cloister.wait_state(machine, cell, "failed")
+                texts = [text for text in cloister.log_texts(machine, cell, after=seen) if "stopped" in text]
+                assert len(texts) == 1 and texts[0].startswith(f"cell '{cell}' stopped: write of address 0x10000000 "), texts
+        assert_others_unharmed(machine, beats)
+    finally:
+        machine.check("hvctl cell destroy accomplice", 60)
+
+
 @pytest.mark.parametrize("name", DEVICE_ATTACKS)
 def test_device_attack(attacker_with_devices, name):
     attack(attacker_with_devices, name, *DEVICE_ATTACKS[name])
@@ -132,4 +152,43 @@ def test_not_emulated(attacker_with_devices):
         reason = last_stop(machine, seen)
         assert re.match(rf"unknown instruction {code}[0-9a-f]* (reads|writes) 0xb0028[0-9a-f]+$", reason), (number, reason)
         record(machine, "instructions", 1, 1, 0, 0)
+    assert_others_unharmed(machine, beats)
+
+
+@pytest.fixture(scope="module")
+def pair(attacker_with_devices):
+    """A cell with two CPUs in the attacker's stead, until the end of the module."""
+    machine = attacker_with_devices
+    machine.check("hvctl cell destroy attacker", 60)
+    machine.check("hvctl cell create /cells/pair.cell")
+    yield machine
+    machine.check("hvctl cell destroy pair", 60)
+    machine.check("hvctl cell create /cells/attacker.cell")
+
+
+def test_two_cpus(pair):
+    """CPUs of one cell that work against each other, and against the hypervisor between two looks of it."""
+    machine = pair
+    for what in ("race", "sipi-flood"):
+        for _ in range(3):
+            beats, _ = heartbeats(machine)
+            machine.check(f"hvctl cell load pair -s what={what} /inmates/red_storm.bin")
+            machine.check("hvctl cell start pair")
+            assert_others_unharmed(machine, beats)
+            assert cloister.state(machine, "pair") in ("running", "failed")
+            record(machine, "storms", 1, 0, 1, 0)
+
+
+def test_both_cpus_fail(pair):
+    """Two CPUs break a rule at the same time; the cell is started again as soon as it has failed."""
+    machine = pair
+    beats, _ = heartbeats(machine)
+    machine.check("hvctl cell load pair -s what=both-fail /inmates/red_storm.bin")
+    for _ in range(10):
+        seen = cloister.log(machine)[-1]["seq"]
+        machine.check("hvctl cell start pair")
+        cloister.wait_state(machine, "pair", "failed")
+        texts = [text for text in cloister.log_texts(machine, "pair", after=seen) if "stopped" in text]
+        assert 1 <= len(texts) <= 2 and all("stopped: write of address 0x1000" in text for text in texts), texts
+        record(machine, "storms", 1, 1, 0, 0)
     assert_others_unharmed(machine, beats)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.parametrize("machine", [{"apic": "xapic", "icount": Tru
 
 # Those that the mode of the APIC changes, and a storm of each kind: a CPU that spins makes this machine slow.
 CLASSES = ("ipis", "lvts", "apic-regs", "apic-mode", "levels", "pending", "in-service")
-FEW_STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "db-stack", "caches", "denied")
+FEW_STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "db-stack", "denied")
 
 # Longest time between two interrupts, in instructions: the period, and what CPUs that take turns do meanwhile.
 LONGEST = 2 * PERIOD_US * 1000
