@@ -354,6 +354,9 @@ static void check_leaf(const struct cell *cell, uint64_t virt, uint64_t phys, ui
 				cell->id, virt + at, page + byte);
 		if (cell == &root_cell) {
 			require(virt == phys, "root's %#lx is %#lx", virt, phys);
+			/* as its config says, also after it was another cell's */
+			require(page < MACHINE_MEMORY || (bits & PTE_NX && bits & PTE_PCD),
+				"root's registers at %#lx: %#lx", page, bits);
 			if (page < MACHINE_MEMORY)
 				root_maps[page / PAGE_SIZE] = true;
 		}
