@@ -68,35 +68,53 @@ bool cell_registers_taken(uint64_t phys, unsigned int size)
 	return false;
 }
 
-/* Root has this page mapped when no cell has anything in it. */
-static bool root_maps_page(uint64_t page)
+/* Map for root, one to one, what part of a region of its config lies in [start, end). */
+static int map_part(const struct cl_memory *region, uint64_t start, uint64_t end)
 {
-	struct cl_memory region;
+	struct cl_memory part = *region;
 
-	if (cell_registers_taken(page, PAGE_SIZE))
-		return false;
-	for_each_region(root_cell.config, i, region)
-		if (whole_pages(&region) && page - region.phys < region.size)
-			return true;
-	return false;
+	if (start < region->phys)
+		start = region->phys;
+	if (end > region->phys + region->size)
+		end = region->phys + region->size;
+	if (start >= end || !whole_pages(region))
+		return 0;
+	part.phys = part.virt = start;
+	part.size = end - start;
+	return arch_map(&root_cell, &part);
 }
 
-/* One to one, with all rights: root's view of memory that it owns. */
+/*
+ * Root has the memory of a region of a cell, as its own config says: whole pages, and the pool. A
+ * page with registers of another cell stays away.
+ */
 static int give_to_root(const struct cl_memory *region)
 {
-	struct cl_memory root_view = *region;
+	uint64_t start = page_floor(region->phys);
+	uint64_t end = ALIGN_UP(region->phys + region->size, PAGE_SIZE);
+	struct cl_platform platform;
+	struct cl_memory roots;
+	int err;
 
-	root_view.virt = root_view.phys = page_floor(region->phys);
-	root_view.flags = CL_MEM_RAM | (region->flags & CL_MEM_IO);
 	if (!whole_pages(region)) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
 			if (taken_registers[i].start == region->phys)
 				WRITE_ONCE(taken_registers[i].end, 0);
-		if (!root_maps_page(root_view.phys))
+		if (cell_registers_taken(start, PAGE_SIZE))
 			return 0;
-		root_view.size = PAGE_SIZE;
 	}
-	return arch_map(&root_cell, &root_view);
+	for_each_region(root_cell.config, i, roots) {
+		err = map_part(&roots, start, end);
+		if (err)
+			return err;
+	}
+	cl_get_entry(cl_find_section(root_cell.config, CL_SEC_PLATFORM), 0, &platform,
+		     sizeof(platform));
+	roots = (struct cl_memory){ .phys = platform.pool_phys,
+				    .virt = platform.pool_phys,
+				    .size = platform.pool_size,
+				    .flags = CL_MEM_RAM };
+	return map_part(&roots, start, end);
 }
 
 /* Of registers below a page the whole page leaves root's mappings, and what is the cell's is noted.
