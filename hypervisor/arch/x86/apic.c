@@ -76,8 +76,8 @@ static inline void reg_write(unsigned int reg, uint32_t value)
 }
 
 /*
- * The frequent ways (send, EOI, timer, IPI to one CPU) are short, and what is rare is in functions of
- * its own, so that they need not save registers for it.
+ * The frequent ways (send, EOI, timer, IPI to one CPU) are short, and what is rare is in functions
+ * of its own, so that they need not save registers for it.
  */
 
 /* The former command leaves within microseconds; a stuck one is overwritten. */
