@@ -95,6 +95,11 @@ test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
 test-module-%:
 	@$(MAKE) --no-print-directory modules FLAVOUR=$*
+	@mkdir -p $(BUILD)/tests/modules/$*
+	@cp -rsf $(CURDIR)/tests/modules/. $(BUILD)/tests/modules/$*
+	@ln -sfn $(CURDIR)/include $(BUILD)/tests/modules/$*/include
+	@echo "  MAKE    tests/modules ($*)"
+	@$(MAKE) --no-print-directory -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
 
 setup:
 	@scripts/setup
@@ -106,14 +111,24 @@ kernels: setup
 built: kernels
 	@$(MAKE) --no-print-directory all fault-inject test-modules static-tools icount
 
-test: built
-	@scripts/run-tests $(UNIT) system -- $(T)
+test: built fuzz-targets
+	@scripts/run-tests $(UNIT) fuzz system -- $(T)
 
 unit: setup
 	@scripts/run-tests $(UNIT)
 
 system: built
 	@scripts/run-tests system -- $(T)
+
+# Fuzz targets, as FUZZ="config uart", and seconds for each; "make test" runs all for 60 s each.
+FUZZ :=
+
+fuzz: fuzz-targets
+	@FUZZ_TIME=$${FUZZ_TIME:-600} scripts/run-fuzz $(FUZZ)
+
+fuzz-targets: setup
+	@echo "  MAKE    tests/fuzz"
+	@$(SUBMAKE) -C tests/fuzz BUILD=$(BUILD)
 
 # scripts/demo and scripts/bench, where there are any.
 SHOWS := $(notdir $(wildcard scripts/demo scripts/bench))
@@ -188,8 +203,10 @@ help:
 	@echo "Testing; these install packages and download kernels where missing:"
 	@echo "  setup          only install the packages"
 	@echo "  kernels        only download the kernels ($(KERNELS))"
-	@echo "  test           unit and system tests; T='...' further arguments for pytest"
+	@echo "  test           unit tests, fuzz targets (FUZZ_TIME=60 seconds each) and system tests;"
+	@echo "                 T='...' further arguments for pytest"
 	@echo "  unit, system   one of them"
+	@echo "  fuzz           fuzz targets, FUZZ_TIME=600 seconds each; FUZZ='config uart' only these"
 	@echo "Showing; these build and download as well:"
 	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there"
 	@echo "  bench          what exits and management operations cost, for docs/benchmarks.md"
@@ -201,4 +218,4 @@ help:
 FORCE:
 
 .PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
-	kernels built $(SHOWS) test unit system format-check lint lint-cppcheck install clean distclean help FORCE
+	kernels built $(SHOWS) test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE

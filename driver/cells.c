@@ -31,6 +31,21 @@ void cl_cells_update(void)
 		(void)cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
 }
 
+/* A sentence for what the hypervisor says of a cell; what: "be started" and so on. */
+static long explain(const struct cl_driver_cell *cell, const char *what, long err, char *message)
+{
+	if (err == -EPERM && cl_info->flags & CL_INFO_LOCKED)
+		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
+	else if (err == -EPERM)
+		cl_say(message,
+		       "cell '%s' is locked (CL_CELL_LOCKED): it cannot %s until it releases itself or the machine is reset",
+		       cell->config->name, what);
+	else
+		cl_say(message, "cell '%s' cannot %s (error %ld): see hvctl log",
+		       cell->config->name, what, err);
+	return err;
+}
+
 static struct cl_driver_cell *find_cell(u32 id, char *message)
 {
 	struct cl_driver_cell *cell;
@@ -127,6 +142,10 @@ int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message
 		cl_say(message, "Cloister is not enabled: hvctl enable ROOT.cell comes first");
 		return -ENODEV;
 	}
+	if (cl_info->flags & CL_INFO_LOCKED) {
+		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
+		return -EPERM;
+	}
 	err = check_cell(config, size, message);
 	if (!err)
 		err = cl_memory_check(config, message);
@@ -168,10 +187,7 @@ static int make_loadable(struct cl_driver_cell *cell, char *message)
 {
 	long result = cl_hypercall(CL_HC_CELL_SET_LOADABLE, cell->id, 0, 0);
 
-	if (result)
-		cl_say(message, "cell '%s' cannot be made loadable (error %ld)", cell->config->name,
-		       result);
-	return result;
+	return result ? explain(cell, "be stopped and made loadable", result, message) : 0;
 }
 
 /* Hardened usercopy takes mappings that are not RAM of Linux for an attack: copy twice. */
@@ -249,8 +265,7 @@ int cl_cell_start(u32 id, char *message)
 		cl_say(message, "cell '%s' runs already: hvctl cell shutdown %s comes first",
 		       cell->config->name, cell->config->name);
 	else if (result)
-		cl_say(message, "cell '%s' cannot be started (error %ld)", cell->config->name,
-		       result);
+		explain(cell, "be started", result, message);
 	return result;
 }
 
@@ -265,17 +280,20 @@ int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message)
 	if (state != CL_STATE_RUNNING)
 		return 0;
 	/* Ask; whoever has no comm region or does not answer in time is stopped. */
-	if (!cl_hypercall(CL_HC_CELL_MESSAGE, id, CL_MSG_SHUTDOWN, 0)) {
+	state = cl_hypercall(CL_HC_CELL_MESSAGE, id, CL_MSG_SHUTDOWN, 0);
+	if (state == -EPERM)
+		return explain(cell, "be shut down", state, message);
+	if (!state) {
 		unsigned long end = jiffies + msecs_to_jiffies(timeout_ms ?: 1000);
 
 		/* msleep() may take twice as long: count what has passed. */
-		while (time_before(jiffies, end) && state == CL_STATE_RUNNING) {
+		do {
 			msleep(10);
 			state = cl_hypercall(CL_HC_CELL_STATE, id, 0, 0);
-		}
+		} while (time_before(jiffies, end) && state == CL_STATE_RUNNING);
+		if (state != CL_STATE_RUNNING)
+			return 0;
 	}
-	if (state != CL_STATE_RUNNING)
-		return 0;
 	return make_loadable(cell, message);
 }
 
@@ -294,11 +312,8 @@ int cl_cell_destroy(u32 id, char *message)
 			break;
 		cond_resched();
 	}
-	if (result) {
-		cl_say(message, "cell '%s' cannot be destroyed (error %ld): see hvctl log",
-		       cell->config->name, result);
-		return result;
-	}
+	if (result)
+		return explain(cell, "be destroyed", result, message);
 	cl_sysfs_remove_cell(cell);
 	list_del(&cell->node);
 	return_cpus(&cell->cpus);
@@ -324,6 +339,8 @@ int cl_console_write(u32 id, const void __user *data, u32 length, u32 *written, 
 		if (taken == -ENODEV)
 			cl_say(message, "cell '%s' has no virtual console (CL_CELL_VUART)",
 			       cell->config->name);
+		else if (taken == -EPERM)
+			explain(cell, "be typed to", taken, message);
 		if (taken <= 0)
 			break;
 	}

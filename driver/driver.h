@@ -12,6 +12,7 @@
 #include <cloister/hypercall.h>
 #include <cloister/image.h>
 #include <cloister/info.h>
+#include <cloister/inspect.h>
 #include <cloister/ioctl.h>
 
 #define CL_DRIVER_VERSION "0.1.0"
@@ -38,8 +39,10 @@ extern struct cl_config *cl_root_config; /* as enabled, addresses filled in */
 extern struct device *cl_device;
 
 /* enable.c: message gets the reason of a failure. */
-int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *message);
+int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *message);
 int cl_disable(char *message);
+int cl_lock(char *message); /* all of it, until the machine is reset */
+int cl_inspect(struct cl_ioc_inspect *arg);
 ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position); /* takes cl_mutex */
 void cl_forget_info(void);
 

@@ -177,13 +177,14 @@ static void note_hw_id(void *data)
 }
 
 static void fill_in_system(struct cl_system *system, const struct firmware *firmware,
-			   size_t config_size)
+			   size_t config_size, bool audit)
 {
 	system->hv_phys = cl_hv_range.start;
 	system->hv_size = cl_hv_range.size;
 	system->config_offset = image.core_size + num_online_cpus() * image.cpu_size;
 	system->config_size = config_size;
 	system->cpu_count = num_online_cpus();
+	system->flags = audit ? CL_SYSTEM_AUDIT : 0;
 	system->fail_stage = fail_stage;
 	system->fail_cpu = fail_cpu;
 	on_each_cpu(note_hw_id, system, 1);
@@ -217,7 +218,7 @@ static void explain_failure(int err, char *message)
 		       err);
 }
 
-int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *message)
+int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *message)
 {
 	const struct firmware *firmware;
 	atomic_t result = ATOMIC_INIT(0);
@@ -243,7 +244,7 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 		return err;
 	}
 	err = check_image(firmware, config, size, name, message);
-	if (err || dry_run)
+	if (err || flags & CL_ENABLE_DRY_RUN)
 		goto out_firmware;
 
 	cl_root_config = kmemdup(config, size, GFP_KERNEL);
@@ -268,7 +269,7 @@ int cl_enable(const struct cl_config *config, size_t size, bool dry_run, char *m
 	err = check_cpus(message); /* again, now that none can come or go */
 	if (err)
 		goto out_cpus;
-	fill_in_system(hv + image.system_offset, firmware, size);
+	fill_in_system(hv + image.system_offset, firmware, size, flags & CL_ENABLE_AUDIT);
 	memcpy(hv + image.core_size + num_online_cpus() * image.cpu_size, cl_root_config, size);
 	err = cl_arch_prepare(&image, hv + image.system_offset);
 	if (err) {
@@ -306,14 +307,74 @@ out_firmware:
 	return err;
 }
 
+static int check_enabled(char *message)
+{
+	if (cl_enabled)
+		return 0;
+	cl_say(message, "Cloister is not enabled: hvctl enable ROOT.cell comes first");
+	return -ENODEV;
+}
+
+int cl_lock(char *message)
+{
+	long result = check_enabled(message);
+
+	if (result)
+		return result;
+	result = cl_hypercall(CL_HC_LOCK, 0, 0, 0);
+	if (result == -EPERM)
+		cl_say(message, "everything is locked already, until the machine is reset");
+	else if (result == -EBUSY)
+		cl_say(message,
+		       "cell '%s' is stopped, and root can reach its memory: start or destroy it first",
+		       cl_info->finding.object);
+	else if (result)
+		cl_say(message, "the hypervisor refused (error %ld)", result);
+	return result;
+}
+
+/* Records that most machines have fit into the first attempt. */
+int cl_inspect(struct cl_ioc_inspect *arg)
+{
+	const size_t each = sizeof(struct cl_inspect_record);
+	unsigned long bytes = SZ_64K;
+	long count = check_enabled(arg->message);
+	void *records;
+
+	if (count)
+		return count;
+	for (;;) {
+		records = alloc_pages_exact(bytes, GFP_KERNEL);
+		if (!records)
+			return -ENOMEM;
+		count = cl_hypercall(CL_HC_INSPECT, virt_to_phys(records), bytes, 0);
+		if (count < 0 || count * each <= bytes)
+			break;
+		free_pages_exact(records, bytes);
+		bytes = PAGE_ALIGN(count * each);
+	}
+	if (count < 0)
+		cl_say(arg->message, "the hypervisor refused (error %ld)", count);
+	else if (copy_to_user(u64_to_user_ptr(arg->records), records,
+			      min_t(u64, arg->capacity, count) * each))
+		count = -EFAULT;
+	free_pages_exact(records, bytes);
+	if (count < 0)
+		return count;
+	arg->count = count;
+	return 0;
+}
+
 int cl_disable(char *message)
 {
 	atomic_t result = ATOMIC_INIT(0);
-	int err;
+	int err = check_enabled(message);
 
-	if (!cl_enabled) {
-		cl_say(message, "Cloister is not enabled");
-		return -ENODEV;
+	if (err)
+		return err;
+	if (cl_info->flags & CL_INFO_LOCKED) {
+		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
+		return -EPERM;
 	}
 	if (!list_empty(&cl_cells)) {
 		struct cl_driver_cell *cell = list_first_entry(&cl_cells, typeof(*cell), node);

@@ -26,9 +26,9 @@ static long with_config(struct cl_ioc_config *arg, bool enable)
 	struct cl_config *config;
 	long err;
 
-	if (arg->flags & ~(enable ? CL_ENABLE_DRY_RUN : 0)) {
+	if (arg->flags & ~(enable ? CL_ENABLE_DRY_RUN | CL_ENABLE_AUDIT : 0)) {
 		cl_say(arg->message, "flags %#x: the driver knows %#x", arg->flags,
-		       enable ? CL_ENABLE_DRY_RUN : 0);
+		       enable ? CL_ENABLE_DRY_RUN | CL_ENABLE_AUDIT : 0);
 		return -EINVAL;
 	}
 	if (arg->config_size < sizeof(*config) || arg->config_size > CL_CONFIG_MAX) {
@@ -40,8 +40,7 @@ static long with_config(struct cl_ioc_config *arg, bool enable)
 	if (IS_ERR(config))
 		return PTR_ERR(config);
 	if (enable)
-		err = cl_enable(config, arg->config_size, arg->flags & CL_ENABLE_DRY_RUN,
-				arg->message);
+		err = cl_enable(config, arg->config_size, arg->flags, arg->message);
 	else
 		err = cl_cell_create(config, arg->config_size, &arg->id, arg->message);
 	kfree(config);
@@ -69,6 +68,7 @@ union argument {
 	struct cl_ioc_cell cell;
 	struct cl_ioc_load load;
 	struct cl_ioc_console console;
+	struct cl_ioc_inspect inspect;
 };
 
 static long dispatch(unsigned int command, union argument *arg)
@@ -96,6 +96,10 @@ static long dispatch(unsigned int command, union argument *arg)
 		return cl_console_write(arg->console.id, u64_to_user_ptr(arg->console.data),
 					arg->console.length, &arg->console.written,
 					arg->console.message);
+	case CL_IOC_LOCK:
+		return cl_lock(arg->cell.message);
+	case CL_IOC_INSPECT:
+		return cl_inspect(&arg->inspect);
 	default:
 		return -ENOTTY;
 	}

@@ -15,6 +15,7 @@ struct cell *cells[CONFIG_MAX_CELLS];
 static struct lock management;
 static struct lock disable_lock; /* protects the next one, held for a few instructions */
 static bool disabling;
+static bool all_locked; /* until the machine is reset */
 
 /* Bytes that one CL_HC_CELL_SCRUB zeroes at most: bounds the time that the caller is held. */
 #define SCRUB_BYTES (128 * 1024UL)
@@ -45,23 +46,96 @@ static uint64_t page_floor(uint64_t address)
 	return address & PAGE_MASK;
 }
 
-/* One to one, with all rights: root's view of memory that it owns. Sub-page registers: whole page. */
-static int give_to_root(const struct cl_memory *region)
+static bool whole_pages(const struct cl_memory *region)
 {
-	struct cl_memory root_view = *region;
-
-	root_view.virt = root_view.phys = page_floor(region->phys);
-	root_view.size = ALIGN_UP(region->phys + region->size, PAGE_SIZE) - root_view.phys;
-	root_view.flags = CL_MEM_RAM | (region->flags & CL_MEM_IO);
-	return arch_map(&root_cell, &root_view);
+	return !((region->phys | region->virt | region->size) & ~PAGE_MASK);
 }
 
+/*
+ * Registers below a page that cells have: start to end - 1, end 0: unused. Root's CPUs look here
+ * while others create and destroy cells, and have all come by before a cell begins to run.
+ */
+static struct {
+	uint64_t start, end;
+} taken_registers[32];
+
+bool cell_registers_taken(uint64_t phys, unsigned int size)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+		if (phys < READ_ONCE(taken_registers[i].end) &&
+		    READ_ONCE(taken_registers[i].start) < phys + size)
+			return true;
+	return false;
+}
+
+/* Map for root, one to one, what part of a region of its config lies in [start, end). */
+static int map_part(const struct cl_memory *region, uint64_t start, uint64_t end)
+{
+	struct cl_memory part = *region;
+
+	if (start < region->phys)
+		start = region->phys;
+	if (end > region->phys + region->size)
+		end = region->phys + region->size;
+	if (start >= end || !whole_pages(region))
+		return 0;
+	part.phys = part.virt = start;
+	part.size = end - start;
+	return arch_map(&root_cell, &part);
+}
+
+/*
+ * Root has the memory of a region of a cell, as its own config says: whole pages, and the pool. A
+ * page with registers of another cell stays away.
+ */
+static int give_to_root(const struct cl_memory *region)
+{
+	uint64_t start = page_floor(region->phys);
+	uint64_t end = ALIGN_UP(region->phys + region->size, PAGE_SIZE);
+	struct cl_platform platform;
+	struct cl_memory roots;
+	int err;
+
+	if (!whole_pages(region)) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(taken_registers); i++)
+			if (taken_registers[i].start == region->phys)
+				WRITE_ONCE(taken_registers[i].end, 0);
+		if (cell_registers_taken(start, PAGE_SIZE))
+			return 0;
+	}
+	for_each_region(root_cell.config, i, roots) {
+		err = map_part(&roots, start, end);
+		if (err)
+			return err;
+	}
+	cl_get_entry(cl_find_section(root_cell.config, CL_SEC_PLATFORM), 0, &platform,
+		     sizeof(platform));
+	roots = (struct cl_memory){ .phys = platform.pool_phys,
+				    .virt = platform.pool_phys,
+				    .size = platform.pool_size,
+				    .flags = CL_MEM_RAM };
+	return map_part(&roots, start, end);
+}
+
+/* Of registers below a page the whole page leaves root's mappings, and what is the cell's is noted.
+ */
 static int take_from_root(const struct cl_memory *region)
 {
 	uint64_t start = page_floor(region->phys);
+	unsigned int i = 0;
+	int err;
 
-	return arch_unmap(&root_cell, start,
-			  ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	err = arch_unmap(&root_cell, start,
+			 ALIGN_UP(region->phys + region->size, PAGE_SIZE) - start);
+	if (err || whole_pages(region))
+		return err;
+	while (i < ARRAY_SIZE(taken_registers) && taken_registers[i].end)
+		i++;
+	if (i == ARRAY_SIZE(taken_registers))
+		return -ENOSPC;
+	WRITE_ONCE(taken_registers[i].start, region->phys);
+	WRITE_ONCE(taken_registers[i].end, region->phys + region->size);
+	return 0;
 }
 
 /* Make every CPU of root forget what was unmapped, this one included. */
@@ -108,9 +182,9 @@ static void assign_cpu(struct cpu *cpu, struct cell *cell)
 /* The cell of a management call; root itself is not managed. */
 static struct cell *managed_cell(uint64_t id)
 {
-	if (id == 0 || id >= CONFIG_MAX_CELLS || !cells[id])
+	if (id == 0 || id >= CONFIG_MAX_CELLS)
 		return NULL;
-	return cells[id];
+	return cells[index_nospec(id, CONFIG_MAX_CELLS)];
 }
 
 int cell_init_root(const struct cl_config *config)
@@ -120,7 +194,9 @@ int cell_init_root(const struct cl_config *config)
 	int err;
 
 	disabling = false;
+	all_locked = false;
 	memset(cells, 0, sizeof(cells));
+	memset(taken_registers, 0, sizeof(taken_registers));
 	memset(&root_cell, 0, sizeof(root_cell));
 	root_cell.config = config;
 	root_cell.info = slot;
@@ -191,6 +267,7 @@ static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int
 			return NULL;
 		}
 		memcpy(copy + done, (char *)arch_window(host & PAGE_MASK) + offset, piece);
+		arch_window_close();
 		done += piece;
 	}
 	return (struct cl_config *)copy;
@@ -251,6 +328,7 @@ static void free_cell(struct cell *cell)
 	page_free((void *)cell->config, cell->config_pages);
 	cells[cell->id] = NULL;
 	cell->info->state = CL_STATE_UNUSED;
+	cell->info->locked = 0;
 	page_free(cell, 1);
 }
 
@@ -336,6 +414,9 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 	unsigned int config_pages;
 	int err;
 
+	if (all_locked)
+		return refuse(EPERM, "platform", "lock", 1, 0,
+			      "all is locked (hvctl lock) until the machine is reset");
 	if (disabling)
 		return -EBUSY;
 	config = fetch_config(config_phys, size, &config_pages);
@@ -394,14 +475,17 @@ give_back:
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "config", "name", 0, 0,
 		       "hypervisor memory is used up; enlarge hv_size in the root config");
+	if (err == -ENOSPC)
+		refuse(ENOSPC, "memory region", "size", ARRAY_SIZE(taken_registers) + 1,
+		       ARRAY_SIZE(taken_registers),
+		       "regions below a page, @ at most in all cells together");
 	return err;
 }
 
-int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused)
+int64_t cell_create(uint64_t config_phys, uint64_t size)
 {
 	int64_t result;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	memset(&info.head.finding, 0, sizeof(info.head.finding));
@@ -509,6 +593,8 @@ static int64_t start_locked(struct cell *cell)
 		if (!cpu_wait(&cpus[i], CPU_EV_WAIT))
 			return -EIO;
 	cell->info->state = CL_STATE_RUNNING;
+	cell->locked = cell->config->flags & CL_CELL_LOCKED;
+	cell->info->locked = cell->locked;
 	cpus[first.id].start = entry;
 	cpu_post(&cpus[first.id], CPU_EV_START);
 	log_info("cell '%s' (%u) started", cell->info->name, cell->id);
@@ -564,6 +650,7 @@ static uint64_t scrub_piece(struct cell *cell)
 		}
 		position += region.size;
 	}
+	arch_window_close();
 	return position - cell->scrubbed;
 }
 
@@ -609,62 +696,60 @@ static int64_t state_locked(struct cell *cell)
 	return cell->info->state;
 }
 
+static bool is_locked(const struct cell *cell)
+{
+	return all_locked || (cell && cell->locked);
+}
+
 static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 {
+	struct cell *cell;
 	int64_t result;
 
 	if (!lock_try(&management))
 		return -EAGAIN;
-	result = operation(managed_cell(id));
+	cell = managed_cell(id);
+	result = is_locked(cell) && operation != state_locked ? -EPERM : operation(cell);
 	lock_drop(&management);
 	return result;
 }
 
-int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_set_loadable(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, set_loadable_locked);
 }
 
-int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_start(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, start_locked);
 }
 
-int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_destroy(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, destroy_locked);
 }
 
-int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_scrub(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, scrub_locked);
 }
 
-int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2)
+int64_t cell_state(uint64_t id)
 {
-	(void)unused1;
-	(void)unused2;
 	return with_lock(id, state_locked);
 }
 
-int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused)
+int64_t cell_message(uint64_t id, uint64_t message)
 {
 	struct cell *cell;
 	int64_t result = 0;
 
-	(void)unused;
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
-	if (!cell)
+	if (is_locked(cell))
+		result = -EPERM;
+	else if (!cell)
 		result = -ENOENT;
 	else if (!cell->comm || cell->info->state != CL_STATE_RUNNING)
 		result = -ENODEV;
@@ -684,7 +769,9 @@ int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes)
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
-	if (!cell)
+	if (is_locked(cell))
+		result = -EPERM;
+	else if (!cell)
 		result = -ENOENT;
 	else if (!(cell->config->flags & CL_CELL_VUART))
 		result = -ENODEV;
@@ -694,24 +781,99 @@ int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes)
 	return result;
 }
 
-bool cell_begin_disable(void)
+static int64_t lock_all_locked(void)
 {
-	bool alone = true;
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++) {
+		if (!cells[i])
+			continue;
+		if (cells[i]->loadable || cells[i]->info->state == CL_STATE_DESTROYING)
+			return refuse(EBUSY, cells[i]->info->name, "state", cells[i]->info->state,
+				      CL_STATE_RUNNING,
+				      "a cell whose memory root cannot reach: start or destroy it");
+	}
+	all_locked = true;
+	info.head.flags |= CL_INFO_LOCKED;
+	log_info("all cells are locked until the machine is reset");
+	return 0;
+}
+
+int64_t cell_lock_all(void)
+{
+	int64_t result;
+
+	if (!lock_try(&management))
+		return -EAGAIN;
+	memset(&info.head.finding, 0, sizeof(info.head.finding));
+	result = all_locked || disabling ? -EPERM : lock_all_locked();
+	lock_drop(&management);
+	return result;
+}
+
+/* No management lock: a cell must not wait for root. A call of root sees the lock or it does not. */
+int64_t cell_release(void)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	if (!cell->locked)
+		return -EINVAL;
+	cell->locked = false;
+	cell->info->locked = 0;
+	log_write(CL_LOG_INFO, cell->id, "cell '%s' has released its lock", cell->info->name);
+	return 0;
+}
+
+bool cell_any_locked(void)
+{
+	bool locked = all_locked;
+
+	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
+		locked = locked || info.cells[i].locked;
+	return locked;
+}
+
+int cell_map_to_root(const struct cl_memory *region)
+{
+	int err;
+
+	if (!lock_try(&management))
+		return -EAGAIN;
+	err = arch_map(&root_cell, region);
+	lock_drop(&management);
+	return err;
+}
+
+bool cell_management_begin(void)
+{
+	return lock_try(&management);
+}
+
+void cell_management_end(void)
+{
+	lock_drop(&management);
+}
+
+int cell_begin_disable(void)
+{
+	int err = 0;
 
 	/* All of root's CPUs come at once: the first one decides for all. */
 	lock_take(&disable_lock);
 	if (disabling)
 		goto out;
-	alone = lock_try(&management);
-	if (!alone)
+	if (!lock_try(&management)) {
+		err = -EBUSY;
 		goto out;
+	}
 	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
-		alone = alone && !cells[i];
-	disabling = alone;
+		if (cells[i])
+			err = -EBUSY;
+	if (all_locked)
+		err = -EPERM;
+	disabling = !err;
 	lock_drop(&management);
 out:
 	lock_drop(&disable_lock);
-	return alone;
+	return err;
 }
 
 void cell_fail(const char *fmt, ...)

@@ -16,14 +16,15 @@
 #define REFUSE_CONFLICT (-16) /* EBUSY: somebody else has it */
 #define REFUSE_INVALID	(-22) /* EINVAL */
 
-#define PAGE	   0x1000ULL
-#define HUGE_PAGE  0x200000ULL
-#define ECAM_BUS   0x100000ULL /* bytes of configuration space per bus */
-#define FOUR_GIB   0x100000000ULL
-#define PIO_END	   0x10000ULL
-#define LOCAL_APIC 0xfee00000ULL
-#define PCI_PORTS  0xcf8
-#define UART_PORTS 0x3f8
+#define HV_SIZE_MAX 0x40000000ULL /* what the hypervisor maps of its memory */
+#define PAGE	    0x1000ULL
+#define HUGE_PAGE   0x200000ULL
+#define ECAM_BUS    0x100000ULL /* bytes of configuration space per bus */
+#define FOUR_GIB    0x100000000ULL
+#define PIO_END	    0x10000ULL
+#define LOCAL_APIC  0xfee00000ULL
+#define PCI_PORTS   0xcf8
+#define UART_PORTS  0x3f8
 
 struct range {
 	uint64_t start;
@@ -236,6 +237,12 @@ static int check_header(struct check *c, uint64_t size)
 	if (is_root(c) && (config->flags & CL_CELL_VUART))
 		return refuse(c, "flags", config->flags, CL_CELL_ROOT,
 			      "@: the root cell has the machine's own UARTs, not CL_CELL_VUART");
+	if (is_root(c) && (config->flags & CL_CELL_LOCKED))
+		return refuse(c, "flags", config->flags, CL_CELL_ROOT,
+			      "@: CL_CELL_LOCKED is for other cells; hvctl lock locks them all");
+	if (!is_root(c) && (config->flags & CL_CELL_STRICT))
+		return refuse(c, "flags", config->flags, 0,
+			      "a root cell's config: CL_CELL_STRICT says what becomes of root");
 	if (config->reserved)
 		return refuse(c, "reserved", config->reserved, 0, "@");
 	return check_zero(c, config, sizeof(*config), config->header_size, "header_size");
@@ -398,6 +405,8 @@ static int check_platform(struct check *c)
 	cl_get_entry(section, 0, &p, sizeof(p));
 	if (!p.hv_size)
 		return refuse(c, "hv_size", p.hv_size, HUGE_PAGE, "at least @ (2 MiB)");
+	if (p.hv_size > HV_SIZE_MAX)
+		return refuse(c, "hv_size", p.hv_size, HV_SIZE_MAX, "at most @ (1 GiB)");
 	err = check_place(c, "hv_phys", p.hv_phys, "hv_size", p.hv_size);
 	if (!err)
 		err = check_place(c, "pool_phys", p.pool_phys, "pool_size", p.pool_size);
@@ -454,6 +463,11 @@ static int check_cpus(struct check *c)
 static bool is_ram(const struct cl_memory *m)
 {
 	return !(m->flags & (CL_MEM_IO | CL_MEM_COMM));
+}
+
+static bool whole_pages(const struct cl_memory *m)
+{
+	return !((m->phys | m->virt | m->size) % PAGE);
 }
 
 static int check_memory_flags(struct check *c, const struct cl_memory *m)
@@ -517,14 +531,16 @@ static int check_memory_place(struct check *c, const struct cl_memory *m)
 		return refuse(c, "phys", m->phys, 0,
 			      "an address: CL_AUTO is for RAM that only this cell has, and not for "
 			      "the root cell");
-	if ((m->flags & CL_MEM_IO) && (m->size < PAGE || (m->phys | m->virt | m->size) % PAGE))
-		return check_sub_page(c, m);
-	if (m->size % PAGE)
-		return refuse(c, "size", m->size, PAGE,
-			      "a multiple of @: memory is mapped in whole pages");
-	err = check_range(c, "virt", m->virt, m->size, PAGE);
-	if (!err && m->phys != CL_AUTO)
-		err = check_range(c, "phys", m->phys, m->size, PAGE);
+	if ((m->flags & CL_MEM_IO) && !whole_pages(m)) {
+		err = check_sub_page(c, m);
+	} else {
+		if (m->size % PAGE)
+			return refuse(c, "size", m->size, PAGE,
+				      "a multiple of @: memory is mapped in whole pages");
+		err = check_range(c, "virt", m->virt, m->size, PAGE);
+		if (!err && m->phys != CL_AUTO)
+			err = check_range(c, "phys", m->phys, m->size, PAGE);
+	}
 	if (err)
 		return err;
 	if (is_root(c) && m->phys != m->virt)
@@ -579,6 +595,17 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 		return refuse(c, "virt", m->virt, ecam_range(&p).start,
 			      "addresses without the PCI configuration space (ecam_phys), which "
 			      "begins at @ and is moderated");
+	/* Registers below a page are not mapped: nothing that is unmapped from root takes them
+	 * away. */
+	if (whole_pages(m))
+		return 0;
+	if (overlap(phys_range(m), (struct range){ l->hv_phys, l->hv_size }))
+		return refuse(c, "phys", m->phys, l->hv_phys,
+			      "registers outside the hypervisor's memory, which begins at @");
+	if (p.pool_phys != CL_AUTO &&
+	    overlap(phys_range(m), (struct range){ p.pool_phys, p.pool_size }))
+		return refuse(c, "phys", m->phys, p.pool_phys,
+			      "registers outside the pool, which begins at @");
 	return 0;
 }
 
@@ -888,11 +915,11 @@ int cl_check_pair(const struct cl_config *a, const struct cl_config *b, struct c
 }
 
 /*
- * The end of what root has with at least these flags from address on, or address itself if root
- * does not have it.
+ * The end of what root has for a region with these flags from address on, or address itself if root
+ * does not have it. Device registers of root's are not RAM of a cell: that is zeroed at its end.
  */
 static uint64_t root_memory_end(const struct cl_config *root, const struct cl_platform *p,
-				uint64_t address, uint64_t access)
+				uint64_t address, uint64_t flags)
 {
 	struct cl_memory theirs;
 	uint32_t i;
@@ -901,7 +928,8 @@ static uint64_t root_memory_end(const struct cl_config *root, const struct cl_pl
 	    inside(address, (struct range){ p->pool_phys, p->pool_size }))
 		return p->pool_phys + p->pool_size;
 	cl_for_each(cl_find_section(root, CL_SEC_MEMORY), i, theirs)
-		if (inside(address, virt_range(&theirs)) && !(access & ~theirs.flags))
+		if (inside(address, virt_range(&theirs)) && !(flags & CL_MEM_RAM & ~theirs.flags) &&
+		    (flags & CL_MEM_IO || !(theirs.flags & CL_MEM_IO)))
 			return theirs.virt + theirs.size;
 	return address;
 }
@@ -929,12 +957,12 @@ static int root_memory(struct check *c, const struct cl_config *root)
 			return refuse(c, "phys", m.phys, p.hv_phys,
 				      "memory outside the hypervisor's own, which begins at @");
 		for (at = mine.start; at - mine.start < mine.size; at = next) {
-			next = root_memory_end(root, &p, at, m.flags & CL_MEM_RAM);
+			next = root_memory_end(root, &p, at, m.flags);
 			if (next == at)
 				return refuse(c, "phys", m.phys, at,
 					      "memory that the root config or its pool has with "
-					      "the same access; @ is the first address that is "
-					      "not");
+					      "the same access and kind (CL_MEM_IO); @ is the "
+					      "first address that is not");
 		}
 	}
 	return 0;

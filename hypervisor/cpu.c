@@ -4,7 +4,7 @@
 #include <log.h>
 
 struct cpu cpus[CONFIG_MAX_CPUS];
-unsigned int cpu_count;
+unsigned int cpu_count __ro_after_init;
 
 /* Longest time a CPU may take to come out of its guest and answer. */
 #define ANSWER_MS 5000

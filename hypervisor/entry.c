@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The late launch: what happens between the driver's call and the first instruction of the guest. */
 #include <arch.h>
+#include <audit.h>
 #include <cell.h>
 #include <image.h>
 #include <log.h>
@@ -67,6 +68,9 @@ static void init_info(void)
 	head->log_offset = offsetof(struct info_region, log);
 	head->log_stride = sizeof(info.log[0]);
 	head->log_count = ARRAY_SIZE(info.log);
+	head->audit_offset = offsetof(struct info_region, audit);
+	head->audit_stride = sizeof(info.audit[0]);
+	head->audit_count = ARRAY_SIZE(info.audit);
 	head->tsc_khz = image_system.tsc_khz;
 	head->hv_phys = image_system.hv_phys;
 	head->hv_size = image_system.hv_size;
@@ -106,6 +110,7 @@ static int init_first(void)
 	err = cell_init_root(config);
 	if (err)
 		return err;
+	audit_init(&platform, image_system.flags & CL_SYSTEM_AUDIT);
 	return arch_init(&platform, finding);
 }
 
@@ -143,5 +148,6 @@ void hv_entry(struct cpu *cpu, bool first)
 		info.head.enabled = 1;
 		log_info("Linux runs as cell '%s'", root_cell.info->name);
 	}
+	arch_protect();
 	arch_cpu_run(cpu);
 }

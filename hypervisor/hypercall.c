@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arch.h>
 #include <cell.h>
+#include <inspect.h>
 #include <page.h>
 #include <cloister/hypercall.h>
 
-static int64_t get_info(uint64_t type, uint64_t unused1, uint64_t unused2)
+static int64_t get_info(uint64_t type)
 {
 	bool root = arch_this_cpu()->cell == &root_cell;
 	int64_t count = 0;
 
-	(void)unused1;
-	(void)unused2;
 	switch (type) {
 	case CL_INFO_ABI_VERSION:
 		return CL_ABI_VERSION;
@@ -27,37 +26,61 @@ static int64_t get_info(uint64_t type, uint64_t unused1, uint64_t unused2)
 	}
 }
 
-static int64_t disable(uint64_t unused1, uint64_t unused2, uint64_t unused3)
+static int64_t disable(void)
 {
-	(void)unused1;
-	(void)unused2;
-	(void)unused3;
-	if (!cell_begin_disable())
-		return -EBUSY;
+	int err = cell_begin_disable();
+
+	if (err)
+		return err;
 	arch_leave_guest();
 }
 
-static const struct {
-	int64_t (*handler)(uint64_t arg0, uint64_t arg1, uint64_t arg2);
-	bool root_only;
-} calls[CL_HC_COUNT] = {
-	[CL_HC_GET_INFO] = { get_info, false },
-	[CL_HC_DISABLE] = { disable, true },
-	[CL_HC_CELL_CREATE] = { cell_create, true },
-	[CL_HC_CELL_SET_LOADABLE] = { cell_set_loadable, true },
-	[CL_HC_CELL_START] = { cell_start, true },
-	[CL_HC_CELL_DESTROY] = { cell_destroy, true },
-	[CL_HC_CELL_SCRUB] = { cell_scrub, true },
-	[CL_HC_CELL_STATE] = { cell_state, true },
-	[CL_HC_CONSOLE_WRITE] = { cell_console_write, true },
-	[CL_HC_CELL_MESSAGE] = { cell_message, true },
-};
+/* Not a table of functions: there is no indirect branch that a guest could mistrain. */
+static int64_t root_call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
+{
+	switch (number) {
+	case CL_HC_DISABLE:
+		return disable();
+	case CL_HC_CELL_CREATE:
+		return cell_create(arg0, arg1);
+	case CL_HC_CELL_SET_LOADABLE:
+		return cell_set_loadable(arg0);
+	case CL_HC_CELL_START:
+		return cell_start(arg0);
+	case CL_HC_CELL_DESTROY:
+		return cell_destroy(arg0);
+	case CL_HC_CELL_SCRUB:
+		return cell_scrub(arg0);
+	case CL_HC_CELL_STATE:
+		return cell_state(arg0);
+	case CL_HC_CONSOLE_WRITE:
+		return cell_console_write(arg0, arg1, arg2);
+	case CL_HC_CELL_MESSAGE:
+		return cell_message(arg0, arg1);
+	case CL_HC_LOCK:
+		return cell_lock_all();
+	case CL_HC_INSPECT:
+		return cell_inspect(arg0, arg1);
+	default:
+		return -ENOSYS;
+	}
+}
 
 int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
+	if (number == CL_HC_GET_INFO)
+		return get_info(arg0);
+	if (number == CL_HC_RELEASE)
+		return cell_release();
+#ifdef CONFIG_FAULT_INJECT
+	if (number - CL_HC_DEFECT < CL_DEFECT_COUNT)
+		return arch_defect((enum cl_defect)(number - CL_HC_DEFECT));
+	if (number == CL_HC_DAMAGE && arch_this_cpu()->cell == &root_cell)
+		return arch_damage(arg0, arg1, arg2);
+#endif
 	if (number >= CL_HC_COUNT)
 		return -ENOSYS;
-	if (calls[number].root_only && arch_this_cpu()->cell != &root_cell)
+	if (arch_this_cpu()->cell != &root_cell)
 		return -EPERM;
-	return calls[number].handler(arg0, arg1, arg2);
+	return root_call(number, arg0, arg1, arg2);
 }

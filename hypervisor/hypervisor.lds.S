@@ -11,7 +11,8 @@ SECTIONS
 	.text : { *(.text .text.*) }
 	. = ALIGN(4096);
 	hv_text_end = .;
-	.rodata : { *(.rodata .rodata.*) }
+	.rodata : { *(.rodata .rodata.* .data.rel.ro .data.rel.ro.*) }
+	.system : { *(.system) }
 	. = ALIGN(4096);
 	hv_rodata_end = .;
 	.data : {
@@ -19,6 +20,11 @@ SECTIONS
 		. = ALIGN(64);
 	}
 	image_file_end = .;
+	. = ALIGN(4096);
+	hv_ro_after_init = .;
+	.ro_after_init : { *(.bss.ro_after_init) }
+	. = ALIGN(4096);
+	hv_ro_after_init_end = .;
 	.bss : { *(.bss .bss.* COMMON) }
 	. = ALIGN(4096);
 	hv_core_end = .;

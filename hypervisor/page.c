@@ -5,11 +5,11 @@
 /* One byte per page keeps the code trivial; 2 MiB of memory need 512 of them. */
 #define MAX_PAGES 4096
 
-uint64_t hv_phys;
+uint64_t hv_phys __ro_after_init;
 
 static uint8_t in_use[MAX_PAGES];
-static uint64_t pool_first;
-static unsigned int pages, used;
+static uint64_t pool_first __ro_after_init;
+static unsigned int pages __ro_after_init, used;
 
 void page_init(uint64_t first, uint64_t end)
 {

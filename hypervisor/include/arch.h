@@ -85,7 +85,18 @@ int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size);
  */
 uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags);
 
-/* A private, temporary mapping of one page of any memory; the next call replaces it. */
+/*
+ * A private, temporary mapping of one page of any memory, until the next call or until it is
+ * closed: whoever has looked at memory of a cell or of root closes it.
+ */
 void *arch_window(uint64_t phys);
+void arch_window_close(void);
+
+/* Do what must not be possible (CONFIG_FAULT_INJECT); returns 0 if it was. */
+enum cl_defect;
+int64_t arch_defect(enum cl_defect defect);
+
+/* Each CPU at the end of enable: what is __ro_after_init cannot be written to any more. */
+void arch_protect(void);
 
 #endif

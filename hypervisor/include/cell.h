@@ -44,6 +44,7 @@ struct cell {
 	struct cl_cell_info *info;
 	struct cl_comm *comm; /* NULL: none */
 	bool loadable;	      /* root has access to the loadable regions */
+	bool locked;	      /* started with CL_CELL_LOCKED: root cannot manage it */
 	uint64_t scrubbed;    /* bytes already zeroed after destroy */
 	uint32_t denied;      /* refused accesses so far, to log only the first ones */
 	struct uart uart;
@@ -75,17 +76,35 @@ bool config_region(const struct cl_config *config, uint32_t index, struct cl_mem
 int cell_init_root(const struct cl_config *config);
 
 /* Management calls of root; see <cloister/hypercall.h>. Each takes the management lock. */
-int64_t cell_create(uint64_t config_phys, uint64_t size, uint64_t unused);
-int64_t cell_set_loadable(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_start(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_destroy(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_scrub(uint64_t id, uint64_t unused1, uint64_t unused2);
-int64_t cell_state(uint64_t id, uint64_t unused1, uint64_t unused2);
+int64_t cell_create(uint64_t config_phys, uint64_t size);
+int64_t cell_set_loadable(uint64_t id);
+int64_t cell_start(uint64_t id);
+int64_t cell_destroy(uint64_t id);
+int64_t cell_scrub(uint64_t id);
+int64_t cell_state(uint64_t id);
 int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes);
-int64_t cell_message(uint64_t id, uint64_t message, uint64_t unused);
+int64_t cell_message(uint64_t id, uint64_t message);
+int64_t cell_lock_all(void);
+int64_t cell_inspect(uint64_t phys, uint64_t size); /* inspect.c */
 
-/* True if no cell but root exists; from then on none can be created. */
-bool cell_begin_disable(void);
+/* Has a cell any of these registers, which share their page with others? Root then has not. */
+bool cell_registers_taken(uint64_t phys, unsigned int size);
+
+/* The calling cell gives up its lock. */
+int64_t cell_release(void);
+
+/* Something is locked: root must not change what devices decode. */
+bool cell_any_locked(void);
+
+/* Give root memory that nobody has; -EAGAIN while a management call is under way, -ENOMEM. */
+int cell_map_to_root(const struct cl_memory *region);
+
+/* Called by inspect.c: the lock of management calls, so that tables stand still. */
+bool cell_management_begin(void);
+void cell_management_end(void);
+
+/* 0 if no cell but root exists: from then on none can be created. Else -EBUSY or -EPERM. */
+int cell_begin_disable(void);
 
 /*
  * The cell that runs on this CPU broke a rule: mark it failed, log why (who calls has put it into

@@ -21,7 +21,11 @@
 #define unlikely(x)	 __builtin_expect(!!(x), 0)
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
-#define __aligned_page	 __attribute__((aligned(4096)))
+/* Written while enabling only, zero before that: read-only as soon as a guest runs. */
+#define __ro_after_init __attribute__((section(".bss.ro_after_init")))
+/* Frequent exits: a canary would be a tenth of their instructions. Not for functions with arrays. */
+#define __no_canary    __attribute__((no_stack_protector))
+#define __aligned_page __attribute__((aligned(4096)))
 
 /* Negated in return values; the numbers are Linux'. */
 enum {
@@ -40,6 +44,19 @@ enum {
 	ENOSYS = 38,
 	EPROTO = 71,
 };
+
+/*
+ * An index that a guest has chosen and that was checked to be below size, also for a CPU that
+ * speculates past the check: then it is 0.
+ */
+static inline uint64_t index_nospec(uint64_t index, uint64_t size)
+{
+	uint64_t outside;
+
+	asm("" : "+r"(index)); /* the compiler must not know what the check has said */
+	outside = (index | (size - 1 - index)) >> 63;
+	return index & (outside - 1);
+}
 
 void *memcpy(void *dest, const void *src, size_t n);
 void *memset(void *dest, int c, size_t n);

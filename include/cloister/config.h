@@ -22,7 +22,17 @@
 /* struct cl_config.flags */
 #define CL_CELL_ROOT  0x0001 /* the root cell's config: needs a platform section */
 #define CL_CELL_VUART 0x0002 /* give the cell a virtual 16550A at COM1 (x86: ports 0x3f8-0x3ff) */
-#define CL_CELL_FLAGS 0x0003 /* all that are defined */
+/*
+ * From its start on, root can neither load, change, stop nor destroy the cell, until the cell
+ * releases itself (CL_HC_RELEASE) or the machine is reset. Not for the root cell.
+ */
+#define CL_CELL_LOCKED 0x0004
+/*
+ * Root cell only: stop root when it touches memory or ports that it does not have. Without it such
+ * an access reads ones, a write is dropped, and the first one is logged.
+ */
+#define CL_CELL_STRICT 0x0008
+#define CL_CELL_FLAGS  0x000f /* all that are defined */
 
 struct cl_config {
 	char magic[8];	      /* CL_CONFIG_MAGIC */

@@ -43,7 +43,58 @@ enum cl_hypercall {
 	CL_HC_CONSOLE_WRITE = 8,
 	/* root: put the message arg1 (enum cl_message) into the comm region of cell arg0. */
 	CL_HC_CELL_MESSAGE = 9,
+	/*
+	 * root: from now on until the machine is reset, all calls above but CL_HC_GET_INFO and
+	 * CL_HC_CELL_STATE return -EPERM. -EBUSY while a cell is loadable or being destroyed.
+	 */
+	CL_HC_LOCK = 10,
+	/* a cell with CL_CELL_LOCKED, about itself: root may manage it again */
+	CL_HC_RELEASE = 11,
+	/*
+	 * root: write what every cell can reach, as the tables that are in use say, as
+	 * struct cl_inspect_record[] to physical address arg0, at most arg1 bytes. Returns the
+	 * number of records that there are; if they do not fit, the last ones are missing.
+	 */
+	CL_HC_INSPECT = 12,
 	CL_HC_COUNT
+};
+
+/*
+ * A build with CONFIG_FAULT_INJECT has further hypercalls, for any cell: CL_HC_DEFECT + enum
+ * cl_defect makes the hypervisor do what only a defect of it could do. The CPU is lost. For tests.
+ */
+#define CL_HC_DEFECT 0x1000
+
+enum cl_defect {
+	CL_DEFECT_WRITE_TEXT = 0,
+	CL_DEFECT_WRITE_RODATA = 1,
+	CL_DEFECT_WRITE_SETTLED = 2, /* data that is read-only after the start */
+	CL_DEFECT_WRITE_TABLES = 3,  /* its own page tables */
+	CL_DEFECT_EXECUTE_DATA = 4,
+	CL_DEFECT_EXECUTE_STACK = 5,
+	CL_DEFECT_BELOW_STACK = 6,
+	CL_DEFECT_ABOVE_STACK = 7,
+	CL_DEFECT_OTHER_CPU = 8, /* what is private to another CPU */
+	CL_DEFECT_GUEST_MEMORY = 9,
+	CL_DEFECT_OLD_WINDOW = 10, /* the window for copies, after use */
+	CL_DEFECT_OVERRUN = 11,	   /* an array on the stack */
+	CL_DEFECT_COUNT
+};
+
+/* The same, for root: do damage arg0 (enum cl_damage) with cell arg1 and value arg2. */
+#define CL_HC_DAMAGE 0x2000
+
+/* What "hvctl verify" must find. */
+enum cl_damage {
+	CL_DAMAGE_MAP = 1,	/* map host-physical page `value` into the cell */
+	CL_DAMAGE_PORT = 2,	/* let it use port `value` directly */
+	CL_DAMAGE_MSR = 3,	/* and register `value` (below 0x2000) */
+	CL_DAMAGE_WRITABLE = 4, /* make the page at offset `value` of the image writable */
+	CL_DAMAGE_PIN = 5,	/* give it pin `value` of the first interrupt controller */
+	CL_DAMAGE_PCI = 6,	/* give its PCI functions to root as well */
+	CL_DAMAGE_CPU = 7,	/* count CPU `value` among its CPUs */
+	CL_DAMAGE_ENTRY = 8,	/* direct root's pin `value` to its first CPU */
+	CL_DAMAGE_FOREIGN = 9,	/* map host-physical page `value` into the hypervisor */
 };
 
 enum cl_get_info {

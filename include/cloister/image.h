@@ -38,6 +38,9 @@ struct cl_image {
 #define CL_FAIL_COMMON 1 /* common initialisation, on the first CPU */
 #define CL_FAIL_CPU    2 /* initialisation of a CPU */
 
+/* struct cl_system.flags */
+#define CL_SYSTEM_AUDIT 0x1 /* allow root what its config does not list, and keep a record */
+
 struct cl_system {
 	uint64_t hv_phys;
 	uint64_t hv_size;
@@ -55,6 +58,8 @@ struct cl_system {
 	uint32_t fail_stage; /* fault injection (CONFIG_FAULT_INJECT): stage and CPU that is to fail
 			      */
 	uint32_t fail_cpu;
+	uint32_t flags; /* CL_SYSTEM_* */
+	uint32_t reserved;
 	struct {
 		uint32_t id;	/* Linux' number */
 		uint32_t hw_id; /* APIC id */

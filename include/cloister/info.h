@@ -40,7 +40,16 @@ struct cl_info {
 	uint64_t mem_image;	   /* bytes of the image, bss included */
 	uint64_t features;	   /* CL_FEATURE_* in use */
 	struct cl_finding finding; /* why the last management hypercall or enable was refused */
+	uint32_t flags;		   /* CL_INFO_* */
+	uint32_t audit_offset;	   /* struct cl_audit[audit_count], the used ones first */
+	uint32_t audit_stride;
+	uint32_t audit_count;
+	uint64_t audit_dropped; /* accesses that found no free entry */
 };
+
+/* struct cl_info.flags */
+#define CL_INFO_AUDIT  0x1 /* enabled with --audit */
+#define CL_INFO_LOCKED 0x2 /* hvctl lock: no cell can be managed until the machine is reset */
 
 /* struct cl_info.features: what the hypervisor found and uses (x86/AMD names) */
 #define CL_FEATURE_X2APIC	   0x001
@@ -122,10 +131,33 @@ struct cl_cell_info {
 	uint64_t memory;	  /* bytes of memory that only this cell has */
 	uint64_t console_written; /* bytes that the cell wrote since it was created */
 	uint32_t console_offset;  /* the ring's data: byte n is at n % CL_CONSOLE_SIZE; 0: none */
-	uint32_t reserved0;
-	uint64_t hv_memory; /* bytes of hypervisor memory that the cell costs */
+	uint32_t locked;	  /* 1: root cannot manage it (CL_CELL_LOCKED) */
+	uint64_t hv_memory;	  /* bytes of hypervisor memory that the cell costs */
 	uint64_t reserved[4];
 };
+
+/*
+ * What root touched and does not have: an entry for each page, port or pin. Valid if kind is not 0;
+ * never removed while enabled. Memory that --audit has made directly accessible is not counted any
+ * more (CL_AUDIT_DIRECT).
+ */
+struct cl_audit {
+	uint32_t kind;	  /* enum cl_audit_kind */
+	uint32_t flags;	  /* CL_AUDIT_* */
+	uint64_t address; /* of the page; the port; the interrupt controller's address plus pin */
+	uint64_t rip;	  /* of the first access */
+	uint64_t count;	  /* accesses */
+};
+
+enum cl_audit_kind { CL_AUDIT_MEMORY = 1, CL_AUDIT_PORT = 2, CL_AUDIT_PIN = 3 };
+
+/* struct cl_audit.flags */
+#define CL_AUDIT_READ	 0x01
+#define CL_AUDIT_WRITE	 0x02
+#define CL_AUDIT_EXECUTE 0x04
+#define CL_AUDIT_ALLOWED 0x08 /* root's config does not list it, and --audit let it happen */
+#define CL_AUDIT_FOREIGN 0x10 /* another cell's or the hypervisor's: never allowed */
+#define CL_AUDIT_DIRECT	 0x20 /* the page is mapped into root now */
 
 enum cl_severity { CL_LOG_ERROR = 0, CL_LOG_WARNING = 1, CL_LOG_INFO = 2, CL_LOG_DEBUG = 3 };
 

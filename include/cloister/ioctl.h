@@ -28,6 +28,7 @@ struct cl_ioc_version {
 };
 
 #define CL_ENABLE_DRY_RUN 0x1 /* check everything that can be checked without changing anything */
+#define CL_ENABLE_AUDIT	  0x2 /* allow and record what root does beyond its config */
 
 struct cl_ioc_config { /* ENABLE, CELL_CREATE */
 	uint32_t size;
@@ -39,7 +40,7 @@ struct cl_ioc_config { /* ENABLE, CELL_CREATE */
 	char message[CL_MESSAGE_LEN];
 };
 
-struct cl_ioc_cell { /* CELL_START, CELL_SHUTDOWN, CELL_DESTROY, DISABLE (id unused) */
+struct cl_ioc_cell { /* CELL_START, CELL_SHUTDOWN, CELL_DESTROY; DISABLE, LOCK (id unused) */
 	uint32_t size;
 	uint32_t id;
 	uint32_t timeout_ms; /* CELL_SHUTDOWN: how long to wait for the cell, 0: 1000 */
@@ -69,6 +70,15 @@ struct cl_ioc_console { /* CONSOLE_WRITE */
 	char message[CL_MESSAGE_LEN];
 };
 
+struct cl_ioc_inspect {
+	uint32_t size;
+	uint32_t capacity; /* in: records that fit at `records` */
+	uint32_t count;	   /* out: records that there are; only if they fit, all are stored */
+	uint32_t reserved;
+	uint64_t records; /* user address of struct cl_inspect_record[] */
+	char message[CL_MESSAGE_LEN];
+};
+
 #define CL_IOC_VERSION	     _IOWR('C', 0, struct cl_ioc_version)
 #define CL_IOC_ENABLE	     _IOWR('C', 1, struct cl_ioc_config)
 #define CL_IOC_DISABLE	     _IOWR('C', 2, struct cl_ioc_cell)
@@ -78,5 +88,7 @@ struct cl_ioc_console { /* CONSOLE_WRITE */
 #define CL_IOC_CELL_SHUTDOWN _IOWR('C', 6, struct cl_ioc_cell)
 #define CL_IOC_CELL_DESTROY  _IOWR('C', 7, struct cl_ioc_cell)
 #define CL_IOC_CONSOLE_WRITE _IOWR('C', 8, struct cl_ioc_console)
+#define CL_IOC_LOCK	     _IOWR('C', 9, struct cl_ioc_cell)
+#define CL_IOC_INSPECT	     _IOWR('C', 10, struct cl_ioc_inspect)
 
 #endif

@@ -11,6 +11,7 @@
  *   garbage	run fill=N bytes (0xcc, 0xff, 0x00 ...), or with fill=unmapped memory beyond the RAM
  *   hlt	halt with interrupts off and without a word
  *   flood	count=N hypercalls of all numbers, known and unknown, with odd arguments
+ *   hypercall	the one with number=N
  *   loop	never end; counts in comm->heartbeat
  *
  * What was survived is printed, line by line, and "fault: survived" at the end.
@@ -182,6 +183,14 @@ static void flood(void)
 	       (unsigned long long)refused);
 }
 
+static void one_hypercall(void)
+{
+	uint64_t number = required("number");
+
+	printf("fault: hypercall 0x%llx returned %lld\n", (unsigned long long)number,
+	       (long long)hypercall(number, 0, 0, 0));
+}
+
 static void loop(void)
 {
 	for (;;)
@@ -193,9 +202,17 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } faults[] = {
-	{ "triple", triple }, { "port", port }, { "msr", msr },		{ "mem", mem },
-	{ "scan", scan },     { "ipi", ipi },	{ "garbage", garbage }, { "hlt", inmate_stop },
-	{ "flood", flood },   { "loop", loop },
+	{ "triple", triple },
+	{ "port", port },
+	{ "msr", msr },
+	{ "mem", mem },
+	{ "scan", scan },
+	{ "ipi", ipi },
+	{ "garbage", garbage },
+	{ "hlt", inmate_stop },
+	{ "flood", flood },
+	{ "loop", loop },
+	{ "hypercall", one_hypercall },
 };
 
 static bool same(const char *a, const char *b)

@@ -4,7 +4,7 @@
  * comm->heartbeat and keeps the longest time between two of them.
  *
  * Command line: period_us=N (1000), print_ms=N between lines (1000), 0: none, so that nothing but
- * the timer runs.
+ * the timer runs. release_ms=N: after that time, release the lock that CL_CELL_LOCKED has set.
  */
 #include <inmate.h>
 
@@ -36,12 +36,13 @@ void inmate_main(void)
 {
 	uint64_t period_us = cmdline_number("period_us", 1000);
 	uint64_t print_ms = cmdline_number("print_ms", 1000);
-	uint64_t per_line;
-	uint64_t next;
+	uint64_t release_ms = cmdline_number("release_ms", 0);
+	uint64_t per_line, release, next;
 
 	if (!period_us)
 		period_us = 1;
 	per_line = print_ms * 1000 / period_us;
+	release = release_ms * 1000 / period_us;
 	next = per_line;
 	interrupt_handler(TIMER_VECTOR, on_timer);
 	timer_start(TIMER_VECTOR, ns_to_tsc(period_us * 1000));
@@ -53,6 +54,11 @@ void inmate_main(void)
 		if (per_line && ticks >= next) {
 			next = ticks + per_line;
 			report();
+		}
+		if (release && ticks >= release) {
+			release = 0;
+			printf("heartbeat: release %lld\n",
+			       (long long)hypercall(CL_HC_RELEASE, 0, 0, 0));
 		}
 		interrupts_off();
 	}

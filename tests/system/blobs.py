@@ -13,7 +13,7 @@ ABI_VERSION = 1
 X86_64 = 1
 AUTO = 0xFFFFFFFFFFFFFFFF
 
-ROOT, VUART = 0x1, 0x2
+ROOT, VUART, LOCKED, STRICT = 0x1, 0x2, 0x4, 0x8
 PLATFORM, CPUS, MEMORY, PIO, IRQCHIP, PCI = range(1, 7)
 READ, WRITE, EXECUTE, IO, SHARED, COMM, LOADABLE = (1 << n for n in range(7))
 RAM = READ | WRITE | EXECUTE
@@ -39,6 +39,36 @@ def _section(kind, layout, entries):
         return b""
     layout = struct.Struct("<" + layout)
     return _SECTION.pack(kind, layout.size, len(entries), 0) + b"".join(layout.pack(*entry) for entry in entries)
+
+
+_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQ", PCI: "HBBI"}
+
+
+def entries(blob, kind):
+    """The entries of one section, as tuples."""
+    return _sections(blob)[kind][1]
+
+
+def _sections(blob):
+    """{kind: (bytes, entries or None)} in the blob's order."""
+    found = {}
+    at = _HEADER.size
+    while at < len(blob):
+        kind, size, count, _ = _SECTION.unpack_from(blob, at)
+        end = at + _SECTION.size + size * count
+        body = blob[at + _SECTION.size:end]
+        layout = _LAYOUTS.get(kind)
+        found[kind] = (blob[at:end], list(struct.iter_unpack("<" + layout, body)) if layout else None)
+        at = end
+    return found
+
+
+def replace(blob, kind, new):
+    """The blob with other entries in one section."""
+    sections = {key: content for key, (content, _) in _sections(blob).items()}
+    sections[kind] = _section(kind, _LAYOUTS[kind], new)
+    body = b"".join(sections.values())
+    return patch(blob[:_HEADER.size] + body, "total_size", _HEADER.size + len(body))
 
 
 def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000):

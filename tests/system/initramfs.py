@@ -138,6 +138,9 @@ def cloister(flavour, image=""):
     module = BUILD / "driver" / flavour / "cloister.ko"
     if module.exists():
         files["lib/modules/cloister.ko"] = module
+    hostile = BUILD / "tests" / "modules" / flavour / "hostile.ko"
+    if hostile.exists():
+        files["lib/modules/hostile.ko"] = hostile
     for image in sorted((BUILD / image / "hypervisor").glob("cloister-*.bin")):
         files[f"lib/firmware/cloister/{image.name}"] = image
     for config in sorted((BUILD / "configs").rglob("*.cell")):

@@ -212,12 +212,18 @@ TEST(header)
 	WITH(c->name[1], '\x80', BAD(b, "config", 0, "name", 0x80, 31));
 	assert_string_equal(finding.cell, "");
 	WITH(c->flags, 0x10002, BAD(b, "config", 0, "flags", 0x10002, CL_CELL_FLAGS));
+	WITH(c->flags, CL_CELL_STRICT, BAD(b, "config", 0, "flags", CL_CELL_STRICT, 0));
+	WITH(c->flags, CL_CELL_VUART | CL_CELL_LOCKED, assert_int_equal(check_blob(b), 0));
 	WITH(c->reserved, 1, BAD(b, "config", 0, "reserved", 1, 0));
 	memset(c->name, 'a', sizeof(c->name));
 	BAD(b, "config", 0, "name", CL_NAME_LEN, 31);
 
 	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_VUART,
 	     BAD(&f->root, "config", 0, "flags", 3, CL_CELL_ROOT));
+	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_LOCKED,
+	     BAD(&f->root, "config", 0, "flags", 5, CL_CELL_ROOT));
+	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_STRICT,
+	     assert_int_equal(check_blob(&f->root), 0));
 }
 
 TEST(sections)
@@ -290,7 +296,8 @@ TEST(platform)
 
 	WITH(p->hv_size, 0, BAD(b, "platform", 0, "hv_size", 0, 0x200000));
 	WITH(p->hv_size, 0x201000, BAD(b, "platform", 0, "hv_size", 0x201000, 0x200000));
-	WITH(p->hv_size, 1ULL << 41, BAD(b, "platform", 0, "hv_size", 1ULL << 41, 1ULL << 40));
+	WITH(p->hv_size, GIB + 0x200000, BAD(b, "platform", 0, "hv_size", GIB + 0x200000, GIB));
+	WITH(p->hv_size, 1ULL << 41, BAD(b, "platform", 0, "hv_size", 1ULL << 41, GIB));
 	WITH(p->hv_phys, 0x100000, BAD(b, "platform", 0, "hv_phys", 0x100000, 0x200000));
 	WITH(p->hv_phys, 1ULL << 40, BAD(b, "platform", 0, "hv_phys", 1ULL << 40, 1ULL << 40));
 	WITH(p->pool_size, 0x1000, BAD(b, "platform", 0, "pool_size", 0x1000, 0x200000));
@@ -430,6 +437,25 @@ TEST(memory_holes)
 	     BAD(&f->root, "memory region", 2, "virt", 0xc0000000, 0xfec00000));
 	WITH(f->root_mem[1].size, 0xb0001000 - GIB,
 	     BAD(&f->root, "memory region", 1, "virt", GIB, 0xb0000000));
+}
+
+/* Root reaches registers below a page whatever its mappings say: it must not find memory there. */
+TEST(root_registers)
+{
+	FIXTURE;
+	struct blob *b = &f->root;
+
+	f->root_mem[2].size = 0x10;
+	assert_int_equal(check_blob(b), 0);
+	WITH(f->root_mem[2].virt, 0xc0001000,
+	     BAD(b, "memory region", 2, "virt", 0xc0001000, 0xc0000000));
+	f->root_mem[0].size = 0x10000000; /* RAM at these addresses would overlap already */
+	f->root_mem[2].phys = f->root_mem[2].virt = 0x30001000;
+	BAD(b, "memory region", 2, "phys", 0x30001000, 0x30000000);
+	f->root_mem[2].phys = f->root_mem[2].virt = 0x20001000;
+	assert_int_equal(check_blob(b), 0);
+	WITH(f->platform->pool_phys, 0x20000000,
+	     BAD(b, "memory region", 2, "phys", 0x20001000, 0x20000000));
 }
 
 TEST(memory_overlap)
@@ -583,6 +609,11 @@ TEST(against_root)
 	/* root may only read it */
 	WITH(f->root_mem[2].flags, CL_MEM_READ | CL_MEM_IO,
 	     FOREIGN("memory region", 3, "phys", 0xd0000000, 0xd0000000));
+	/* registers are not RAM, whatever root may do there */
+	f->root_mem[2].flags = CL_MEM_RAM | CL_MEM_IO;
+	WITH(f->mem[1].phys, 0xd8000000,
+	     FOREIGN("memory region", 1, "phys", 0xd8000000, 0xd8000000));
+	f->root_mem[2].flags = RW | CL_MEM_IO;
 	WITH(f->mem[0].size, 0x4000000, FOREIGN("memory region", 0, "size", 0x4000000, 0x3e00000));
 	f->mem[1].phys = CL_AUTO;
 	WITH(f->mem[0].size, 0x3df1000, FOREIGN("memory region", 1, "size", 0x10000, 0x3e00000));
@@ -739,6 +770,7 @@ int main(void)
 		T(memory_flags),
 		T(memory_place),
 		T(memory_holes),
+		T(root_registers),
 		T(memory_overlap),
 		T(entry),
 		T(pio),

@@ -21,6 +21,7 @@ static struct memory {
 	struct cl_cpu_info cpus[3];
 	struct cl_cell_info cells[3];
 	struct cl_log_record log[4];
+	struct cl_audit audit[6];
 	char ring[CL_CONSOLE_SIZE];
 } memory = {
 	.info = {
@@ -38,6 +39,11 @@ static struct memory {
 		.log_offset = offsetof(struct memory, log),
 		.log_stride = sizeof(struct cl_log_record),
 		.log_count = 4,
+		.audit_offset = offsetof(struct memory, audit),
+		.audit_stride = sizeof(struct cl_audit),
+		.audit_count = 6,
+		.audit_dropped = 3,
+		.flags = CL_INFO_LOCKED,
 		.tsc_khz = 1000,
 		.log_next = 2,
 		.mem_total = 2 << 20,
@@ -65,6 +71,19 @@ static struct memory {
 		  .length = 5, .text = "hello" },
 		{ .seq = 2, .tsc = 2000001, .cell = 1, .cpu = 3, .severity = CL_LOG_ERROR,
 		  .length = 6, .text = "it ran" },
+	},
+	/* No machine has devices at the end of the address space: names are not found here. */
+	.audit = {
+		{ .kind = CL_AUDIT_PORT, .address = 0x1ffff1, .rip = 16, .count = 2,
+		  .flags = CL_AUDIT_WRITE | CL_AUDIT_ALLOWED },
+		{ .kind = CL_AUDIT_MEMORY, .address = 0xffffffffff000, .rip = 32, .count = 1,
+		  .flags = CL_AUDIT_READ | CL_AUDIT_EXECUTE },
+		{ .kind = CL_AUDIT_PORT, .address = 0x1ffff0, .rip = 8, .count = 1,
+		  .flags = CL_AUDIT_READ | CL_AUDIT_ALLOWED },
+		{ .kind = CL_AUDIT_PIN, .address = 0xfec00000 + 65, .count = 4,
+		  .flags = CL_AUDIT_READ },
+		{ .kind = CL_AUDIT_PORT, .address = 0x1ffff2, .rip = 8, .count = 1,
+		  .flags = CL_AUDIT_READ | CL_AUDIT_FOREIGN },
 	},
 	.ring = "what?\n",
 };
@@ -175,6 +194,22 @@ static void reports(void **state)
 	       "[     2.000001] CPU 3 rtvm: error: it ran\n");
 	EXPECT(0, "log --severity error --json", "{\"seq\":1,");
 	assert_null(strstr(output, "hello"));
+	EXPECT(0, "status", "locked:     yes");
+	EXPECT(0, "status --json", "\"locked\":true");
+	/* Neighbours are one line, kinds have their sections. */
+	EXPECT(0, "audit",
+	       "/* CLOISTER_MEMORY: */\n"
+	       "\t{ 0xffffffffff000, 0xffffffffff000, 0x1000, "
+	       "CL_MEM_READ | CL_MEM_WRITE | CL_MEM_EXECUTE | CL_MEM_IO }, "
+	       "/* rx refused, 1 access, first at 0x20 */\n"
+	       "/* CLOISTER_PIO: */\n"
+	       "\t{ 0x1ffff0, 2 }, /* rw allowed, 3 accesses, first at 0x8 */\n"
+	       "\t/* 0x1ffff2 belongs to another cell or the hypervisor; r refused, 1 access, "
+	       "first at 0x8 */\n"
+	       "/* CLOISTER_IRQCHIP: */\n"
+	       "\t{ 0xfec00000, { 0x0, 0x2 } }, /* IOAPIC; r refused, 4 accesses, first at 0x0 */\n"
+	       "/* 3 more accesses found no place in the list and were refused */\n");
+	EXPECT(0, "audit --json", "\"line\":\"{ 0x1ffff0, 2 },\"");
 	EXPECT(0, "console", "what?\n");
 	EXPECT(0, "console 1", "what?\n");
 	EXPECT(1, "console machine", "has no virtual UART: add CL_CELL_VUART");

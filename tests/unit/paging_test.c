@@ -355,6 +355,9 @@ static void split(void **state)
 	assert_int_equal(size, GIB);
 	assert_int_equal(paging_update(&paging, 5 * MIB, 0, PAGE_SIZE, 0), 0);
 	assert_int_equal(paging_lookup(&paging, 5 * MIB, &size), 0);
+	/* An address that the tables do not reach is not the one with the same low bits. */
+	assert_int_equal(paging_lookup(&paging, 1UL << (12 + 9 * paging.levels), &size), 0);
+	assert_int_equal(paging_lookup(&paging, 1UL << 63, &size), 0);
 	assert_int_equal(paging_lookup(&paging, 5 * MIB - PAGE_SIZE, &size),
 			 (4 * GIB + 5 * MIB - PAGE_SIZE) | bits);
 	assert_int_equal(size, PAGE_SIZE);

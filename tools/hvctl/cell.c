@@ -188,6 +188,7 @@ static void list_json(struct json_object *list, const struct cl_cell_info *cell)
 	json_add_string(o, "name", cell->name);
 	json_add_string(o, "state", state_name(cell->state));
 	json_add_bool(o, "root", cell->flags & CL_CELL_ROOT);
+	json_add_bool(o, "locked", cell->locked);
 	json_object_object_add(o, "cpus", cpus);
 	json_add_number(o, "memory", cell->memory);
 	json_add_number(o, "hv_memory", cell->hv_memory);
@@ -202,8 +203,9 @@ static void list_text(const struct cl_cell_info *cell)
 	format_cpus(cpus, sizeof(cpus), cell->cpus, 4);
 	format_bytes(memory, sizeof(memory), cell->memory);
 	format_bytes(cost, sizeof(cost), cell->hv_memory);
-	printf("%-4u %-20s %-11s %-10s %-10s %s\n", cell->id, cell->name, state_name(cell->state),
-	       cpus, cell->flags & CL_CELL_ROOT ? "the rest" : memory, cost);
+	printf("%-4u %-20s %-11s %-10s %-10s %s%s\n", cell->id, cell->name, state_name(cell->state),
+	       cpus, cell->flags & CL_CELL_ROOT ? "the rest" : memory, cost,
+	       cell->locked ? " (locked)" : "");
 }
 
 int cmd_cell_list(const struct options *o, int argc, char **argv)

@@ -35,7 +35,8 @@ int cmd_enable(const struct options *o, int argc, char **argv)
 		free(blob);
 		return EXIT_ABSENT;
 	}
-	request.flags = dry_run ? CL_ENABLE_DRY_RUN : 0;
+	request.flags = (dry_run ? CL_ENABLE_DRY_RUN : 0) |
+			(has(o, OPT_AUDIT) ? CL_ENABLE_AUDIT : 0);
 	request.config = (uintptr_t)blob;
 	request.config_size = size;
 	progress_begin("enabling");
@@ -105,6 +106,10 @@ static void status_text(struct region *r, const struct cl_ioc_version *version, 
 			printf(" %s", feature_names[i]);
 	printf("%s\n", info->features ? "" : " none");
 	printf("TSC:        %u kHz\n", info->tsc_khz);
+	printf("locked:     %s\n",
+	       info->flags & CL_INFO_LOCKED ? "yes, until the machine is reset" : "no");
+	if (info->flags & CL_INFO_AUDIT)
+		printf("audit:      root may do what its config does not list, see hvctl audit\n");
 	if (refusal[0])
 		printf("last refusal: %s\n", refusal);
 }
@@ -130,6 +135,8 @@ static void status_json(struct region *r, const struct cl_ioc_version *version, 
 		json_add_number(o, "mem_used", info->mem_used);
 		json_add_number(o, "mem_image", info->mem_image);
 		json_add_number(o, "tsc_khz", info->tsc_khz);
+		json_add_bool(o, "locked", info->flags & CL_INFO_LOCKED);
+		json_add_bool(o, "audit", info->flags & CL_INFO_AUDIT);
 		json_add_string(o, "last_refusal", refusal);
 	}
 	for (i = 0; i < FEATURE_COUNT; i++)

@@ -69,6 +69,13 @@ bool region_cpu(struct region *r, uint32_t index, struct cl_cpu_info *cpu)
 	       region_entry(r, r->info.cpus_offset, r->info.cpus_stride, index, cpu, sizeof(*cpu));
 }
 
+bool region_audit(struct region *r, uint32_t index, struct cl_audit *audit)
+{
+	return index < r->info.audit_count &&
+	       region_entry(r, r->info.audit_offset, r->info.audit_stride, index, audit,
+			    sizeof(*audit));
+}
+
 bool region_cell(struct region *r, uint32_t index, struct cl_cell_info *cell)
 {
 	if (index >= r->info.cells_count ||

@@ -24,6 +24,7 @@ int region_refresh(struct region *r);
 
 /* Copy an entry; members that the region does not have are 0. False if it cannot be read. */
 bool region_cpu(struct region *r, uint32_t index, struct cl_cpu_info *cpu);
+bool region_audit(struct region *r, uint32_t index, struct cl_audit *audit);
 bool region_cell(struct region *r, uint32_t index, struct cl_cell_info *cell);
 
 /*

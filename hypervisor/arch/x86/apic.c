@@ -50,8 +50,8 @@ enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
 #define LVT_MASKED    BIT(16)
 #define LVT_EXTINT    7
 
-bool x2apic_mode;
-uint8_t cpu_of_apic_id[256];
+bool x2apic_mode __ro_after_init;
+uint8_t cpu_of_apic_id[256] __ro_after_init;
 
 /* Grows when a logical id changes or a CPU changes hands: what CPUs remember is then void. */
 static uint32_t logical_generation = 1;
@@ -76,6 +76,20 @@ static inline void reg_write(unsigned int reg, uint32_t value)
 		*(volatile uint32_t *)(LOCAL_APIC + reg) = value;
 }
 
+/*
+ * The frequent ways (send, EOI, timer, IPI to one CPU) are short, and what is rare is in functions
+ * of its own, so that they need not save registers for it.
+ */
+
+/* The former command leaves within microseconds; a stuck one is overwritten. */
+static __attribute__((noinline)) void wait_sent(void)
+{
+	volatile uint32_t *icr = (volatile uint32_t *)(LOCAL_APIC + REG_ICR);
+
+	for (unsigned int i = 0; i < 100000 && *icr & ICR_PENDING; i++)
+		cpu_relax();
+}
+
 /* Send; in xAPIC mode ICR2 is left as the guest wrote it, for it may read it back. */
 static void icr_send(uint32_t command, uint32_t dest)
 {
@@ -87,9 +101,8 @@ static void icr_send(uint32_t command, uint32_t dest)
 		wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)dest << 32 | command);
 		return;
 	}
-	/* The former command leaves within microseconds; a stuck one is overwritten. */
-	for (unsigned int i = 0; i < 100000 && *icr & ICR_PENDING; i++)
-		cpu_relax();
+	if (unlikely(*icr & ICR_PENDING))
+		wait_sent();
 	guest_icr2 = *icr2;
 	*icr2 = dest << 24;
 	*icr = command;
@@ -239,20 +252,48 @@ static void deliver(struct cpu *target, uint64_t icr)
 	}
 }
 
+/* All commands: to each CPU of the cell that is meant. */
+static __attribute__((noinline)) void icr_write_any(uint64_t icr)
+{
+	struct cell *cell = local->cpu->cell;
+	uint32_t generation = READ_ONCE(logical_generation);
+	unsigned int targets = 0;
+	uint32_t target = 0;
+
+	for_each_cpu_in(cell, i) {
+		if (!is_target(&cpus[i], icr))
+			continue;
+		targets++;
+		target = cpus[i].hw_id;
+		deliver(&cpus[i], icr);
+		if (ICR_MODE(icr) == MODE_LOWEST)
+			break;
+	}
+	/* A command to CPUs of other cells, or to none, ends here: as if nobody were there. */
+	if (!targets)
+		cell_denied("interrupt command", icr, 0);
+	if (targets == 1 && (icr & 0xc0f00) == ICR_LOGICAL) {
+		local->last_logical.dest = ICR_DEST(icr);
+		local->last_logical.target = target;
+		local->last_logical.generation = generation;
+	}
+}
+
 void apic_icr_write(uint64_t icr)
 {
 	struct cell *cell = local->cpu->cell;
 	uint32_t dest = ICR_DEST(icr);
-	uint32_t generation = READ_ONCE(logical_generation);
-	unsigned int targets = 0;
-	uint32_t target = 0;
 
 	/*
 	 * The usual one: fixed, physical, to one CPU. Always edge-triggered: the end of a
 	 * level-triggered interrupt is told to all IOAPICs, which would take it for a device's.
 	 */
 	if (likely(!(icr & (0xc0f00 | ICR_LEVEL)) && dest < sizeof(cpu_of_apic_id))) {
-		unsigned int target = cpu_of_apic_id[dest];
+		unsigned int target, index = dest;
+
+		/* The low 8 bits, also for a CPU that speculates past the check. */
+		asm("" : "+r"(index));
+		target = cpu_of_apic_id[(uint8_t)index];
 
 		if (likely(target != 0xff && cell_has_cpu(cell, target))) {
 			icr_send((uint32_t)icr, dest);
@@ -269,23 +310,7 @@ void apic_icr_write(uint64_t icr)
 		icr_send((uint32_t)(icr & ~ICR_LEVEL), 0);
 		return;
 	}
-	for_each_cpu_in(cell, i) {
-		if (!is_target(&cpus[i], icr))
-			continue;
-		targets++;
-		target = cpus[i].hw_id;
-		deliver(&cpus[i], icr);
-		if (ICR_MODE(icr) == MODE_LOWEST)
-			break;
-	}
-	/* A command to CPUs of other cells, or to none, ends here: as if nobody were there. */
-	if (!targets)
-		cell_denied("interrupt command", icr, 0);
-	if (targets == 1 && (icr & 0xc0f00) == ICR_LOGICAL) {
-		local->last_logical.dest = dest;
-		local->last_logical.target = target;
-		local->last_logical.generation = generation;
-	}
+	icr_write_any(icr);
 }
 
 /* The delivery modes SMI and INIT of a local vector are the platform's, not a cell's. */
@@ -307,20 +332,12 @@ static bool is_root_lvt(unsigned int offset)
 	       (offset >= REG_EXT_LVT && offset < REG_EXT_END && !(offset & 0xf));
 }
 
-void apic_mmio_write(unsigned int offset, uint32_t value)
+static __attribute__((noinline)) void mmio_write_any(unsigned int offset, uint32_t value)
 {
-	if (offset == REG_EOI || offset == REG_COUNT) {
-		reg_write(offset, value);
-		return;
-	}
 	switch (offset) {
-	case REG_ICR:
-		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | (value & ICR_COMMAND));
-		break;
 	case REG_TPR:
 	case REG_SVR:
 	case REG_ESR:
-	case REG_ICR2:
 	case REG_DIVIDE:
 		reg_write(offset, value);
 		break;
@@ -359,6 +376,16 @@ void apic_mmio_write(unsigned int offset, uint32_t value)
 		else
 			cell_denied("write to APIC register", offset, value);
 	}
+}
+
+void apic_mmio_write(unsigned int offset, uint32_t value)
+{
+	if (offset == REG_EOI || offset == REG_COUNT || offset == REG_ICR2)
+		reg_write(offset, value);
+	else if (offset == REG_ICR)
+		apic_icr_write((uint64_t)(reg_read(REG_ICR2) >> 24) << 32 | (value & ICR_COMMAND));
+	else
+		mmio_write_any(offset, value);
 }
 
 uint32_t apic_mmio_read(unsigned int offset)

@@ -6,12 +6,14 @@
 #include <x86.h>
 
 extern char image_entry[], hv_core_end[], hv_text_end[], hv_rodata_end[];
+extern char hv_ro_after_init[], hv_ro_after_init_end[];
 /* The linker script's numbers, as addresses of absolute symbols. */
 extern char image_file_size[], image_core_size[], image_entry_offset[], image_system_offset[],
 	image_info_offset[];
 extern char exception_nmi[], exception_gp[], exception_drain[];
 extern const uint64_t exception_stubs[32];
 extern void x86_load_segments(void);
+extern void x86_halt(void) __attribute__((noreturn));
 extern void x86_exit(uint64_t address, const uint64_t *values) __attribute__((noreturn));
 
 const struct cl_image image_header __attribute__((section(".header"))) = {
@@ -31,39 +33,66 @@ const struct cl_image image_header __attribute__((section(".header"))) = {
 	.version = CLOISTER_VERSION,
 };
 
-/* Not in .bss: the driver writes it before anything runs. */
-struct cl_system image_system __attribute__((section(".data")));
+/* In the file, and read-only: the driver writes it before anything runs. */
+struct cl_system image_system __attribute__((section(".system")));
 
 struct info_region info;
-bool have_cet;
+bool have_cet __ro_after_init;
 
 /*
  * The hypervisor's memory: 4 KiB pages where the image and the CPUs' areas are, so that text, data
- * and private memory get different rights; larger memory behind that in 2 MiB pages.
+ * and private memory get different rights; larger memory behind that in 2 MiB pages, up to the
+ * 1 GiB that the config check allows.
  */
 #define FINE_TABLES 2
-static uint64_t hv_pdpt[512] __aligned_page;
-static uint64_t hv_pd[512] __aligned_page;
-static uint64_t hv_pt[FINE_TABLES][512] __aligned_page;
-static uint64_t trampoline_tables[4][512] __aligned_page; /* PML4 (5-level), PDPT, PD, PT */
+static uint64_t hv_pdpt[512] __aligned_page __ro_after_init;
+static uint64_t hv_pd[512] __aligned_page __ro_after_init;
+static uint64_t hv_pt[FINE_TABLES][512] __aligned_page __ro_after_init;
+static uint64_t trampoline_tables[4][512] __aligned_page
+	__ro_after_init; /* PML4 (5-level), PDPT, PD, PT */
 
-static unsigned int first_taken;
-static struct lock start_lock;
+static unsigned int first_taken __ro_after_init;
+static struct lock start_lock __ro_after_init;
 
-static uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+/* "Accessed" is set, so that the CPU does not write to it. */
+static const uint64_t gdt[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 
 static struct gate {
 	uint16_t low, selector;
 	uint8_t ist, type;
 	uint16_t middle;
 	uint32_t high, reserved;
-} idt[256], drain_idt[256];
+} idt[256] __ro_after_init, drain_idt[256] __ro_after_init;
 
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
 _Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
 _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
 _Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
+
+/* What -fstack-protector-strong compares; for it alone, and by name. */
+extern uint64_t __stack_chk_guard;
+uint64_t __stack_chk_guard __ro_after_init;
+void __stack_chk_fail(void) __attribute__((noreturn));
+
+static void make_canary(void)
+{
+	uint64_t canary = rdtsc();
+	uint32_t a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (c & BIT(30)) {
+		uint64_t random;
+		bool good = false;
+
+		for (unsigned int i = 0; i < 10 && !good; i++)
+			asm volatile("rdrand %0" : "=r"(random), "=@ccc"(good));
+		if (good)
+			canary = random;
+	}
+	/* A zero byte ends what copies strings. */
+	__stack_chk_guard = canary & ~0xffUL;
+}
 
 static unsigned int table_index(uint64_t virt, unsigned int level)
 {
@@ -166,7 +195,8 @@ static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, ui
  * On the driver's tables and in the linear mapping. Builds this CPU's tables and returns their
  * physical address. Nothing can fail here.
  */
-uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area)
+__no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3,
+			      char *area)
 {
 	struct local_data *private = (struct local_data *)(area + AREA_PRIVATE * PAGE_SIZE);
 	uint64_t *top = (uint64_t *)(area + AREA_TOP * PAGE_SIZE);
@@ -181,6 +211,7 @@ uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, 
 		first_taken = index + 1;
 		hv_phys = image_system.hv_phys;
 		cpu_count = image_system.cpu_count;
+		make_canary();
 		build_shared_tables();
 		for_each_cpu(i) {
 			cpus[i].id = image_system.cpus[i].id;
@@ -273,11 +304,34 @@ void arch_leave_to_linux(int result)
 	x86_leave(&local->linux_state, result);
 }
 
+/*
+ * A defect of the hypervisor on this CPU, which is lost. Its cell is not trusted any more either;
+ * the others run on.
+ */
+static void cpu_lost(void)
+{
+	struct cpu *cpu = local->cpu;
+
+	cpu->info->state = CL_CPU_FAILED;
+	if (cpu->cell->info->state == CL_STATE_RUNNING)
+		cpu->cell->info->state = CL_STATE_FAILED;
+}
+
 void exception_fatal(const uint64_t *frame)
 {
 	log_error("hypervisor exception %lu code 0x%lx at 0x%lx sp 0x%lx cr2 0x%lx", frame[0],
 		  frame[1], frame[2], frame[5], read_cr2());
-	local->cpu->info->state = CL_CPU_FAILED;
+	cpu_lost();
+}
+
+void __stack_chk_fail(void)
+{
+	if (local->cpu->info->state == CL_CPU_FAILED)
+		x86_halt(); /* once more, while that was logged */
+	cpu_lost();
+	log_error("hypervisor stack overrun in the function that called 0x%lx",
+		  (uint64_t)__builtin_return_address(0));
+	x86_halt();
 }
 
 void cpu_relax(void)
@@ -305,6 +359,31 @@ void *arch_window(uint64_t phys)
 	return (void *)window(WINDOW_COPY, phys, PTE_RW);
 }
 
+void arch_window_close(void)
+{
+	window_close(WINDOW_COPY);
+}
+
+/*
+ * What is __ro_after_init is read-only from now on, page tables and IDT included; before, it had to
+ * be written by the first CPU. Every CPU does it, as each has its own TLB. Not undone: the way back
+ * to Linux writes to the CPU's own tables only, and the next enable loads the image anew.
+ */
+void arch_protect(void)
+{
+	uint64_t page = (uint64_t)hv_ro_after_init, end = (uint64_t)hv_ro_after_init_end;
+
+	for (; page < end; page += PAGE_SIZE) {
+		uint64_t entry = virt_to_phys(&hv_pt[0][(page - HV_BASE) / PAGE_SIZE]);
+		char *table = arch_window(entry & PAGE_MASK);
+
+		__atomic_fetch_and((uint64_t *)(table + (entry & ~PAGE_MASK)), ~PTE_RW,
+				   __ATOMIC_SEQ_CST);
+		invlpg((void *)page);
+	}
+	arch_window_close();
+}
+
 extern void x86_nmi_sleep(void);
 
 void arch_cpu_idle(void)
@@ -314,7 +393,7 @@ void arch_cpu_idle(void)
 
 #ifdef CONFIG_CONSOLE_16550
 
-static uint16_t console_port;
+static uint16_t console_port __ro_after_init;
 
 void arch_console_init(const struct cl_platform *platform)
 {

@@ -165,8 +165,10 @@ exception_common:
 	and	$-16, %rsp
 	cld
 	call	exception_fatal
-1:	hlt
-	jmp	1b
+	.globl	x86_halt
+x86_halt:					/* for ever: interrupts are off, GIF is 0 */
+	hlt
+	jmp	x86_halt
 
 	.section .rodata
 	.balign	8

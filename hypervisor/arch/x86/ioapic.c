@@ -3,6 +3,8 @@
  * IOAPICs: index and data register are emulated; a cell writes the redirection entries of its own
  * pins, to its own CPUs.
  */
+#include <audit.h>
+#include <vendor.h>
 #include <x86.h>
 
 #define INDEX		0x00
@@ -11,6 +13,11 @@
 #define REG_REDIRECTION 0x10 /* two 32-bit registers per pin */
 #define MAX_PINS	120
 #define ENTRY_MASKED	BIT(16)
+/* Low half: delivery mode, destination mode. High half: format of the interrupt remapping unit. */
+#define ENTRY_MODE(low)	 ((low) >> 8 & 7)
+#define ENTRY_LOGICAL	 BIT(11)
+#define ENTRY_REMAPPABLE BIT(16)
+#define MODE_EXTINT	 7
 
 static struct lock hardware_lock;
 
@@ -25,7 +32,25 @@ static const struct cl_irqchip *find_chip(const struct cell *cell, uint64_t addr
 
 static bool owns_pin(const struct cl_irqchip *chip, unsigned int pin)
 {
-	return pin < MAX_PINS && chip->pins[pin / 64] & BIT(pin % 64);
+	return pin < MAX_PINS && chip->pins[index_nospec(pin / 64, 2)] & BIT(pin % 64);
+}
+
+static uint32_t read_register(volatile uint32_t *registers, unsigned int index)
+{
+	registers[INDEX / 4] = index;
+	return registers[DATA / 4];
+}
+
+uint64_t ioapic_entry(uint64_t chip, unsigned int pin)
+{
+	volatile uint32_t *registers = window(WINDOW_MMIO, chip, PTE_RW | PTE_PCD | PTE_PWT);
+	uint64_t entry;
+
+	lock_take(&hardware_lock);
+	entry = read_register(registers, REG_REDIRECTION + 2 * pin);
+	entry |= (uint64_t)read_register(registers, REG_REDIRECTION + 2 * pin + 1) << 32;
+	lock_drop(&hardware_lock);
+	return entry;
 }
 
 int ioapic_init_cell(struct cell *cell)
@@ -79,19 +104,37 @@ void ioapic_move(const struct cell *cell, bool to_cell)
 
 /*
  * May the cell put this into a redirection entry? Low half: delivery mode fixed or lowest priority,
- * physical destination; high half: one of its CPUs. Root's entries can hold what firmware and the
- * interrupt remapping unit want.
+ * physical destination; high half: one of its CPUs.
+ *
+ * Root: an entry that is not masked can have ExtINT, too, and a logical destination, as no other
+ * cell's CPU has a logical id. What is in the format of the interrupt remapping unit names an entry
+ * of a table in root's memory, which we do not see.
  */
-static bool entry_allowed(const struct cell *cell, unsigned int index, uint32_t value)
+static bool entry_allowed(const struct cell *cell, unsigned int index, uint32_t value,
+			  uint32_t other_half)
 {
-	unsigned int dest = value >> 24;
+	uint32_t low = index & 1 ? other_half : value, high = index & 1 ? value : other_half;
+	unsigned int dest = high >> 24;
+	bool own_cpu = cpu_of_apic_id[dest] != 0xff && cell_has_cpu(cell, cpu_of_apic_id[dest]);
 
-	if (cell == &root_cell)
-		return true;
+	if (cell == &root_cell) {
+		if (low & ENTRY_MASKED || high & ENTRY_REMAPPABLE)
+			return true;
+		return (ENTRY_MODE(low) <= 1 || ENTRY_MODE(low) == MODE_EXTINT) &&
+		       (low & ENTRY_LOGICAL || own_cpu);
+	}
 	if (index & 1)
-		return !(value & 0xffffff) && cpu_of_apic_id[dest] != 0xff &&
-		       cell_has_cpu(cell, cpu_of_apic_id[dest]);
-	return (value >> 8 & 7) <= 1 && !(value & BIT(11));
+		return !(value & 0xffffff) && own_cpu;
+	return ENTRY_MODE(value) <= 1 && !(value & ENTRY_LOGICAL);
+}
+
+/* Root and a pin that it does not have. */
+static bool audited_pin(const struct cell *cell, const struct cl_irqchip *chip, unsigned int pin,
+			bool write)
+{
+	return cell == &root_cell && pin < MAX_PINS &&
+	       audit_access(CL_AUDIT_PIN, chip->address + pin,
+			    write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip()) == AUDIT_ALLOW;
 }
 
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
@@ -101,6 +144,7 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 	const struct cl_irqchip *chip = find_chip(cell, address);
 	uint32_t index = cell->arch.ioapic_select & 0xff;
 	unsigned int offset = address & 0xfff;
+	bool allowed;
 
 	if (!chip)
 		return false;
@@ -118,25 +162,26 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 			*value = cell->arch.ioapic_select;
 		break;
 	case DATA:
-		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2)) {
-			if (write)
+		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2) &&
+		    !audited_pin(cell, chip, (index - REG_REDIRECTION) / 2, write)) {
+			if (write && cell != &root_cell)
 				cell_denied("IOAPIC pin", (index - REG_REDIRECTION) / 2, *value);
 			*value = ENTRY_MASKED;
 			break;
 		}
 		if (write && index < REG_REDIRECTION && cell != &root_cell)
 			break;
-		if (write && index >= REG_REDIRECTION && !entry_allowed(cell, index, *value)) {
-			cell_denied("IOAPIC entry", index, *value);
-			break;
-		}
 		lock_take(&hardware_lock);
+		allowed = !write || index < REG_REDIRECTION ||
+			  entry_allowed(cell, index, *value, read_register(registers, index ^ 1));
 		registers[INDEX / 4] = index;
-		if (write)
-			registers[DATA / 4] = *value;
-		else
+		if (!write)
 			*value = registers[DATA / 4];
+		else if (allowed)
+			registers[DATA / 4] = *value;
 		lock_drop(&hardware_lock);
+		if (!allowed)
+			cell_denied("IOAPIC entry", index, *value);
 		break;
 	case REG_EOI:
 		if (write && cell == &root_cell)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Accesses that the guest's second-level tables do not allow: emulated devices, or a violation. */
+#include <audit.h>
 #include <decode.h>
 #include <log.h>
 #include <vendor.h>
@@ -52,6 +53,33 @@ static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t
 		*reg = value;
 }
 
+/* An access to registers at a host-physical address. False: it would leave the page. */
+static bool access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	volatile char *registers;
+
+	/* The window is one page. */
+	if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
+		return false;
+	registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
+	registers += address & ~PAGE_MASK;
+	switch (size) {
+#define ACCESS(bytes, type)                                         \
+	case bytes:                                                 \
+		if (write)                                          \
+			*(volatile type *)registers = (type)*value; \
+		else                                                \
+			*value = *(volatile type *)registers;       \
+		break
+		ACCESS(1, uint8_t);
+		ACCESS(2, uint16_t);
+		ACCESS(4, uint32_t);
+		ACCESS(8, uint64_t);
+#undef ACCESS
+	}
+	return true;
+}
+
 /* Device registers that share a page with others: the cell's config lists them by their bytes. */
 static bool subpage_access(const struct cell *cell, uint64_t address, bool write, unsigned int size,
 			   uint64_t *value)
@@ -59,8 +87,6 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 	struct cl_memory region;
 
 	for_each_region(cell->config, i, region) {
-		volatile char *registers;
-
 		/* Whole pages are mapped; where they are not, another cell has them now. */
 		if (!((region.phys | region.virt | region.size) & ~PAGE_MASK))
 			continue;
@@ -70,28 +96,42 @@ static bool subpage_access(const struct cell *cell, uint64_t address, bool write
 		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
 			return false;
 		address += region.phys - region.virt;
-		/* The window is one page. */
-		if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
+		if (cell == &root_cell && cell_registers_taken(address, size))
 			return false;
-		registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
-		registers += address & ~PAGE_MASK;
-		switch (size) {
-#define ACCESS(bytes, type)                                         \
-	case bytes:                                                 \
-		if (write)                                          \
-			*(volatile type *)registers = (type)*value; \
-		else                                                \
-			*value = *(volatile type *)registers;       \
-		break
-			ACCESS(1, uint8_t);
-			ACCESS(2, uint16_t);
-			ACCESS(4, uint32_t);
-			ACCESS(8, uint64_t);
-#undef ACCESS
-		}
-		return true;
+		return access_registers(address, write, size, value);
 	}
 	return false;
+}
+
+/*
+ * Memory that root does not have: true if it may go on and execute the instruction again (it has
+ * the page now), or has been stopped.
+ */
+bool mmio_map_for_root(uint64_t address, unsigned int access)
+{
+	enum audit_answer answer = audit_access(CL_AUDIT_MEMORY, address, access, guest_rip());
+
+	if (answer == AUDIT_ALLOW || answer == AUDIT_MAP)
+		answer = audit_map(address);
+	return answer != AUDIT_REFUSE;
+}
+
+static bool root_access(bool write, uint64_t address, unsigned int size, uint64_t *value)
+{
+	enum audit_answer answer = audit_access(
+		CL_AUDIT_MEMORY, address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip());
+
+	if (answer == AUDIT_ALLOW) {
+		if (access_registers(address, write, size, value))
+			return true;
+		answer = AUDIT_MAP;
+	}
+	if (answer == AUDIT_MAP)
+		answer = audit_map(address);
+	if (answer != AUDIT_REFUSE)
+		return false;
+	*value = ~0UL;
+	return true;
 }
 
 /* Reads give ones, writes are dropped. */
@@ -102,15 +142,14 @@ static void ignore(bool write, uint64_t address, uint64_t *value)
 }
 
 /* An access that no rule allows: other cells than root end. */
-static bool refuse(bool write, uint64_t address, uint64_t *value)
+static bool refuse(bool write, uint64_t address, unsigned int size, uint64_t *value)
 {
 	if (local->cpu->cell != &root_cell) {
 		cell_fail("%s of address 0x%lx that is not the cell's, at 0x%lx",
 			  write ? "write" : "read", address, guest_rip());
 		return false;
 	}
-	ignore(write, address, value);
-	return true;
+	return root_access(write, address, size, value);
 }
 
 static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
@@ -139,23 +178,19 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		return true;
 	}
 	if (address >= ecam_start && address < ecam_end) {
-		unsigned int bdf_and_offset = (unsigned int)(address - ecam_start);
-
 		exits[CL_EXIT_PCI]++;
 		if (size > 4)
 			ignore(write, address, value);
 		else if (write)
-			pci_config_write(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff, size,
-					 value32);
+			pci_write_ecam(cell, address, size, value32);
 		else
-			*value = pci_config_read(cell, bdf_and_offset >> 12, bdf_and_offset & 0xfff,
-						 size);
+			*value = pci_read_ecam(cell, address, size);
 		return true;
 	}
 	exits[CL_EXIT_MMIO]++;
 	if (subpage_access(cell, address, write, size, value))
 		return true;
-	return refuse(write, address, value);
+	return refuse(write, address, size, value);
 }
 
 /* Root gets an exception that its kernel reports; other cells end. */
@@ -169,8 +204,8 @@ static void not_emulated(bool write, uint64_t address, const unsigned char *byte
 	for (unsigned int i = 0; i < count; i++)
 		length += format(text + length, sizeof(text) - (size_t)length, "%02x", bytes[i]);
 	if (local->cpu->cell == &root_cell) {
-		cell_denied("unknown instruction at address", address, guest_rip());
-		vendor_inject_exception(13, true, 0);
+		if (!mmio_map_for_root(address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ))
+			vendor_inject_exception(13, true, 0);
 	} else {
 		cell_fail("unknown instruction %s %s 0x%lx", text, write ? "writes" : "reads",
 			  address);

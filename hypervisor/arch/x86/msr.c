@@ -7,8 +7,6 @@
 #include <vendor.h>
 #include <x86.h>
 
-#define MSR_BITMAP_BYTES 8192
-
 struct msr_range {
 	uint32_t first, last;
 };
@@ -76,7 +74,6 @@ static const struct msr_range root_writes[] = {
 	{ 0xc0002000, 0xc0002fff }, /* scalable machine check banks: only those in the bitmap */
 	{ 0xc0010000, 0xc0010007 }, /* performance counters */
 	{ 0xc0010015, 0xc0010015 }, /* HWCR */
-	{ 0xc001001f, 0xc001001f }, /* northbridge configuration */
 	{ 0xc0010044, 0xc0010048 }, /* machine check masks */
 	{ 0xc0010055, 0xc0010055 }, /* interrupt pending */
 	{ 0xc0010062, 0xc0010063 }, /* P-state */
@@ -124,12 +121,10 @@ static void intercept(unsigned char *bitmap, uint32_t msr)
 	bitmap[position / 8] |= (unsigned char)(3U << position % 8);
 }
 
-void msr_init_cell(struct cell *cell)
+void msr_policy(unsigned char *bitmap, bool root)
 {
-	unsigned char *bitmap = cell->arch.msr_bitmap;
-
 	memset(bitmap, 0xff, MSR_BITMAP_BYTES);
-	if (cell == &root_cell) {
+	if (root) {
 		static const struct msr_range all[] = { { 0, 0x1fff },
 							{ 0xc0000000, 0xc0001fff },
 							{ 0xc0010000, 0xc0011fff } };
@@ -146,6 +141,11 @@ void msr_init_cell(struct cell *cell)
 	intercept(bitmap, MSR_EFER);
 	intercept(bitmap, MSR_VM_CR);
 	intercept(bitmap, MSR_VM_HSAVE_PA);
+}
+
+void msr_init_cell(struct cell *cell)
+{
+	msr_policy(cell->arch.msr_bitmap, cell == &root_cell);
 }
 
 bool msr_read(uint32_t msr, uint64_t *value)
@@ -189,6 +189,10 @@ static uint64_t efer_settable(void)
 	return bits;
 }
 
+/* Northbridge configuration: extended registers through ports 0xcf8 and 0xcfc */
+#define MSR_NB_CFG     0xc001001f
+#define NB_CFG_CF8_EXT BIT(46)
+
 static bool write_efer(uint64_t value)
 {
 	uint64_t old = guest_efer(), settable = efer_settable();
@@ -221,6 +225,12 @@ bool msr_write(uint32_t msr, uint64_t value)
 		/* A cell's own view: root's clock stays right when the CPU comes back. */
 		guest_set_tsc(value);
 		return true;
+	case MSR_NB_CFG:
+		/* The node's, not the CPU's. Linux sets this bit on each CPU that comes online. */
+		if (local->cpu->cell != &root_cell)
+			break;
+		return x86_wrmsr_safe(msr,
+				      (rdmsr(msr) & ~NB_CFG_CF8_EXT) | (value & NB_CFG_CF8_EXT));
 	case MSR_APIC_BASE:
 		/* Mode and address are those of the whole machine. */
 		if (value == local->apic_base)

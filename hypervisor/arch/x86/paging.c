@@ -98,6 +98,8 @@ uint64_t paging_lookup(const struct paging *paging, uint64_t virt, uint64_t *pag
 {
 	const uint64_t *table = paging->root;
 
+	if (virt >> LEVEL_SHIFT(paging->levels + 1))
+		return 0; /* more than the tables translate: its low bits would be another address */
 	for (unsigned int level = paging->levels; level; level--) {
 		uint64_t entry = table[index_of(virt, level)];
 

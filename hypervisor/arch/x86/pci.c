@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * PCI configuration space. Each function belongs to root or to the one cell that its config names.
- * Root reaches its functions' ECAM pages directly; those of a cell's functions are taken out of its
- * mappings, and whoever has no mapping comes here. Cells always come here.
+ * Nobody has ECAM pages mapped: all accesses come here.
  */
 #include <x86.h>
 
 #define ENABLE BIT(31)
 
-uint64_t ecam_start, ecam_end;
+uint64_t ecam_start __ro_after_init, ecam_end __ro_after_init;
+static uint64_t ecam_bus_0 __ro_after_init; /* where bus 0 would be: MCFG need not begin with it */
 
 static struct lock hardware_lock; /* the port pair */
 
@@ -44,11 +44,11 @@ static bool lists(const struct cell *cell, uint32_t bdf)
  */
 static uint8_t taken[65536 / 8];
 
-static bool owns(const struct cell *cell, uint32_t bdf)
+bool pci_owns(const struct cell *cell, uint32_t bdf)
 {
 	if (cell != &root_cell)
 		return lists(cell, bdf);
-	return bdf < 65536 && !(taken[bdf / 8] & 1 << bdf % 8);
+	return bdf < 65536 && !(taken[index_nospec(bdf / 8, sizeof(taken))] & 1 << bdf % 8);
 }
 
 static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
@@ -56,11 +56,12 @@ static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, b
 {
 	/* Beyond the first 256 bytes only ECAM reaches. */
 	if (offset >= 0x100) {
+		uint64_t phys = ecam_bus_0 + (bdf << 12);
 		volatile char *page;
 
-		if (ecam_start + (bdf << 12) >= ecam_end)
+		if (phys < ecam_start || phys >= ecam_end)
 			return ~0U;
-		page = window(WINDOW_MMIO, ecam_start + (bdf << 12), PTE_RW | PTE_PCD | PTE_PWT);
+		page = window(WINDOW_MMIO, phys, PTE_RW | PTE_PCD | PTE_PWT);
 		page += offset;
 		switch (size) {
 		case 1:
@@ -93,6 +94,42 @@ static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, b
 	return value;
 }
 
+#define CLASS_BRIDGE	  0x06
+#define SUBCLASS_PCI	  0x04
+#define HEADER_TYPE	  0x0e
+#define HEADER_PCI_BRIDGE 1
+#define HEADER_CARDBUS	  2
+
+/*
+ * While something is locked, root cannot change which addresses and bus numbers are decoded by
+ * what: base addresses, the windows and numbers of bridges (PCI Local Bus 3.0, 6.2.5; PCI-to-PCI
+ * Bridge 1.2, 3.2.5), and all of host and ISA bridges, where chipsets keep their address maps. In
+ * the extended space there are resizable base addresses and virtual functions.
+ */
+static bool frozen(uint32_t bdf, unsigned int offset, unsigned int size)
+{
+	unsigned int class, type, end = offset + size;
+
+	if (!cell_any_locked())
+		return false;
+	class = hardware(bdf, 0x08, 4, false, 0) >> 16;
+	type = hardware(bdf, HEADER_TYPE, 1, false, 0) & 0x7f;
+	if (offset >= 0x100 || (class >> 8 == CLASS_BRIDGE && (class & 0xff) != SUBCLASS_PCI))
+		return true;
+	switch (type) {
+	case 0:
+		return (end > 0x10 && offset < 0x28) || (end > 0x30 && offset < 0x34);
+	case HEADER_PCI_BRIDGE:
+		/* Not the secondary latency timer and the secondary status */
+		return (end > 0x10 && offset < 0x1b) || (end > 0x1c && offset < 0x1e) ||
+		       (end > 0x20 && offset < 0x34) || (end > 0x38 && offset < 0x3c);
+	case HEADER_CARDBUS:
+		return end > 0x10 && offset < 0x3c;
+	default:
+		return true;
+	}
+}
+
 static bool well_formed(unsigned int offset, unsigned int size)
 {
 	return (size == 1 || size == 2 || size == 4) && offset + size <= 4096 &&
@@ -101,7 +138,7 @@ static bool well_formed(unsigned int offset, unsigned int size)
 
 uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size)
 {
-	if (!owns(cell, bdf) || !well_formed(offset, size))
+	if (!pci_owns(cell, bdf) || !well_formed(offset, size))
 		return ~0U;
 	return hardware(bdf, offset, size, false, 0);
 }
@@ -109,46 +146,65 @@ uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, u
 void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
 		      uint32_t value)
 {
-	uint32_t mask = 0;
+	bool written = false;
 
-	if (!owns(cell, bdf) || !well_formed(offset, size)) {
-		cell_denied("PCI configuration write (bdf << 12 | offset)", bdf << 12 | offset,
-			    value);
-		return;
-	}
-	if (cell != &root_cell) {
-		for (unsigned int i = 0; i < size; i++)
-			if (offset + i < sizeof(writable))
-				mask |= (uint32_t)writable[offset + i] << (8 * i);
-		if (!mask) {
-			cell_denied("PCI configuration write (bdf << 12 | offset)",
-				    bdf << 12 | offset, value);
+	if (pci_owns(cell, bdf) && well_formed(offset, size) &&
+	    !(cell == &root_cell && frozen(bdf, offset, size))) {
+		if (cell == &root_cell) {
+			hardware(bdf, offset, size, true, value);
 			return;
 		}
-		value = (value & mask) | (hardware(bdf, offset, size, false, 0) & ~mask);
+		/*
+		 * Byte by byte: those that are not the cell's are not written at all, for writing
+		 * back what they read as clears status bits (PCI Local Bus 3.0, 6.2.3).
+		 */
+		for (unsigned int i = 0; i < size && offset + i < sizeof(writable); i++) {
+			uint8_t mask = writable[index_nospec(offset + i, sizeof(writable))];
+			uint32_t old;
+
+			if (!mask)
+				continue;
+			old = hardware(bdf, offset + i, 1, false, 0) & ~(uint32_t)mask;
+			hardware(bdf, offset + i, 1, true, old | (value >> 8 * i & mask));
+			written = true;
+		}
 	}
-	hardware(bdf, offset, size, true, value);
+	if (!written)
+		cell_denied("PCI configuration write (bdf << 12 | offset)", bdf << 12 | offset,
+			    value);
 }
 
 void pci_init(const struct cl_platform *platform)
 {
-	ecam_start = platform->ecam_phys;
-	ecam_end = ecam_start;
-	if (ecam_start) {
-		/* Bus numbers count from the start of the segment, so does the address. */
-		ecam_end += (uint64_t)(platform->ecam_last_bus + 1) << 20;
+	ecam_bus_0 = platform->ecam_phys;
+	ecam_start = ecam_end = 0;
+	if (ecam_bus_0) {
+		ecam_start = ecam_bus_0 + ((uint64_t)platform->ecam_first_bus << 20);
+		ecam_end = ecam_bus_0 + ((uint64_t)(platform->ecam_last_bus + 1) << 20);
 	}
 }
 
-int pci_move(const struct cell *cell, bool to_cell)
+uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size)
+{
+	uint32_t bdf = (uint32_t)((address - ecam_bus_0) >> 12);
+
+	return pci_config_read(cell, bdf, address & 0xfff, size);
+}
+
+void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value)
+{
+	uint32_t bdf = (uint32_t)((address - ecam_bus_0) >> 12);
+
+	pci_config_write(cell, bdf, address & 0xfff, size, value);
+}
+
+void pci_move(const struct cell *cell, bool to_cell)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
 
 	for (uint32_t i = 0; section && i < section->count; i++) {
 		struct cl_pci_device device;
-		uint64_t page;
 		uint32_t bdf;
-		int err;
 
 		cl_get_entry(section, i, &device, sizeof(device));
 		bdf = (uint32_t)device.bus << 8 | device.devfn;
@@ -156,22 +212,5 @@ int pci_move(const struct cell *cell, bool to_cell)
 			taken[bdf / 8] |= (uint8_t)(1 << bdf % 8);
 		else
 			taken[bdf / 8] &= (uint8_t) ~(1 << bdf % 8);
-		page = ecam_start + ((uint64_t)bdf << 12);
-		if (page >= ecam_end)
-			continue;
-		if (to_cell) {
-			err = arch_unmap(&root_cell, page, PAGE_SIZE);
-		} else {
-			struct cl_memory region = { .phys = page,
-						    .virt = page,
-						    .size = PAGE_SIZE,
-						    .flags = CL_MEM_READ | CL_MEM_WRITE |
-							     CL_MEM_IO };
-
-			err = arch_map(&root_cell, &region);
-		}
-		if (err)
-			return err;
 	}
-	return 0;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* I/O ports that do not go straight to the hardware. */
+#include <audit.h>
+#include <vendor.h>
 #include <x86.h>
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
@@ -52,49 +54,114 @@ void pio_move(const struct cell *cell, bool to_cell)
 	}
 }
 
+/* Ports that root does not have: each access is recorded. */
+static bool allowed_for_root(uint16_t port, bool in)
+{
+	return audit_access(CL_AUDIT_PORT, port, in ? CL_AUDIT_READ : CL_AUDIT_WRITE,
+			    guest_rip()) == AUDIT_ALLOW;
+}
+
+bool pio_open_for_root(uint16_t port, unsigned int size, bool in)
+{
+	if (port + size > PCI_ADDRESS && port < PCI_DATA + 4)
+		return false;
+	for (unsigned int i = 0; i < size; i++)
+		if (!allowed_for_root((uint16_t)(port + i), in))
+			return false;
+	for (unsigned int i = 0; i < size; i++)
+		set_intercept(root_cell.arch.io_bitmap, (uint16_t)(port + i), false);
+	return true;
+}
+
+/* Each of these is a function of its own so that the frequent ways through pio_access() are short. */
+
+static __attribute__((noinline)) void native_access(uint16_t port, unsigned int size, bool in,
+						    uint32_t *value)
+{
+	if (in)
+		*value = port_in(port, size);
+	else
+		port_out(port, size, *value);
+}
+
+static __attribute__((noinline)) void log_refused(uint16_t port, bool in, uint32_t value)
+{
+	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : value);
+}
+
+/* Nobody there, as far as this cell can see. */
+static inline void refuse(const struct cell *cell, uint16_t port, bool in, uint32_t *value)
+{
+	if (in)
+		*value = ~0U;
+	if (unlikely(READ_ONCE(cell->denied) < DENIED_LINES))
+		log_refused(port, in, *value);
+}
+
+static __attribute__((noinline)) void root_access(uint16_t port, unsigned int size, bool in,
+						  uint32_t *value)
+{
+	if (allowed_for_root(port, in))
+		native_access(port, size, in, value);
+	else if (in)
+		*value = ~0U;
+}
+
+static __attribute__((noinline)) void uart_access(struct cell *cell, uint16_t port,
+						  unsigned int size, bool in, uint32_t *value)
+{
+	/* Wider accesses are to several 8-bit registers; nobody uses them. */
+	if (in)
+		*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
+	else if (size == 1)
+		uart_write(&cell->uart, port - COM1, (uint8_t)*value);
+}
+
+/* Ports 0xcf8 to 0xcff, but for the address as a whole */
+static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t port,
+						 unsigned int size, bool in, uint32_t *value)
+{
+	uint32_t address = cell->arch.pci_address;
+
+	if (port >= PCI_DATA && address & BIT(31)) {
+		uint32_t bdf = address >> 8 & 0xffff;
+		unsigned int offset = (address & 0xfc) + (port & 3);
+
+		if (in)
+			*value = pci_config_read(cell, bdf, offset, size);
+		else
+			pci_config_write(cell, bdf, offset, size, *value);
+	} else if (cell == &root_cell && port + size <= PCI_DATA) {
+		/*
+		 * Bytes 0xcf9 to 0xcfb: the reset register of many chipsets. Not the data port:
+		 * behind that is the function that was accessed last, by whomever.
+		 */
+		native_access(port, size, in, value);
+	} else {
+		refuse(cell, port, in, value);
+	}
+}
+
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 {
-	struct cpu *cpu = local->cpu;
-	struct cell *cell = cpu->cell;
+	struct cell *cell = local->cpu->cell;
 
 	if (port >= PCI_ADDRESS && port < PCI_DATA + 4) {
 		local->exits[CL_EXIT_PCI]++;
-		if (port == PCI_ADDRESS && size == 4) {
-			if (in)
-				*value = cell->arch.pci_address;
-			else
-				cell->arch.pci_address = *value;
-		} else if (port >= PCI_DATA && cell->arch.pci_address & BIT(31)) {
-			uint32_t bdf = cell->arch.pci_address >> 8 & 0xffff;
-			unsigned int offset = (cell->arch.pci_address & 0xfc) + (port & 3);
-
-			if (in)
-				*value = pci_config_read(cell, bdf, offset, size);
-			else
-				pci_config_write(cell, bdf, offset, size, *value);
-		} else if (cell == &root_cell) {
-			/* Bytes 0xcf9 to 0xcfb: the reset register of many chipsets */
-			if (in)
-				*value = port_in(port, size);
-			else
-				port_out(port, size, *value);
-		} else {
-			cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
-			*value = ~0U;
-		}
+		if (port != PCI_ADDRESS || size != 4)
+			pci_access(cell, port, size, in, value);
+		else if (in)
+			*value = cell->arch.pci_address;
+		else
+			cell->arch.pci_address = *value;
 		return;
 	}
 	local->exits[CL_EXIT_PIO]++;
-	if (cell->config->flags & CL_CELL_VUART && port >= COM1 && port < COM1 + UART_REGISTERS) {
-		/* Wider accesses are to several 8-bit registers; nobody uses them. */
-		if (in)
-			*value = size == 1 ? uart_read(&cell->uart, port - COM1) : ~0U;
-		else if (size == 1)
-			uart_write(&cell->uart, port - COM1, (uint8_t)*value);
-		return;
-	}
-	/* Nobody there, as far as this cell can see. */
-	if (in)
-		*value = ~0U;
-	cell_denied(in ? "read of port" : "write to port", port, in ? 0 : *value);
+	if (unlikely((uint16_t)(port - COM1) < UART_REGISTERS) &&
+	    cell->config->flags & CL_CELL_VUART)
+		uart_access(cell, port, size, in, value);
+	else if (unlikely(cell == &root_cell))
+		root_access(port, size, in, value);
+	else
+		refuse(cell, port, in, value);
 }

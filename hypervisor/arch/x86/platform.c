@@ -8,8 +8,8 @@
 #define IO_BITMAP_PAGES	 3
 #define MSR_BITMAP_PAGES 2
 
-uint8_t phys_bits;
-static bool have_1g_pages;
+uint8_t phys_bits __ro_after_init;
+static bool have_1g_pages __ro_after_init;
 
 static void find_features(void)
 {
@@ -23,7 +23,8 @@ static void find_features(void)
 
 void arch_limits(struct cl_limits *limits)
 {
-	find_features();
+	if (!phys_bits)
+		find_features(); /* while enabling */
 	memset(limits, 0, sizeof(*limits));
 	limits->arch = CL_ARCH_X86_64;
 	limits->phys_bits = phys_bits;
@@ -78,11 +79,7 @@ int arch_cell_init(struct cell *cell)
 	if (cell != &root_cell) {
 		pio_move(cell, true);
 		ioapic_move(cell, true);
-		err = pci_move(cell, true);
-		if (err) {
-			arch_cell_exit(cell);
-			return err;
-		}
+		pci_move(cell, true);
 	}
 	return 0;
 
@@ -98,8 +95,7 @@ void arch_cell_exit(struct cell *cell)
 {
 	pio_move(cell, false);
 	ioapic_move(cell, false);
-	/* The tables for these pages exist: mapping them again cannot fail. */
-	(void)pci_move(cell, false);
+	pci_move(cell, false);
 	paging_exit(&cell->arch.npt);
 	page_free(cell->arch.io_bitmap, IO_BITMAP_PAGES);
 	page_free(cell->arch.msr_bitmap, MSR_BITMAP_PAGES);

@@ -43,8 +43,10 @@ static inline const volatile char *guest_page(uint64_t guest_phys, unsigned int 
 
 void guest_forget_pages(void)
 {
-	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++)
+	for (unsigned int slot = 0; slot < GUEST_PAGES; slot++) {
 		local->guest_pages[slot].guest_page = ~0UL;
+		window_close(WINDOW_GUEST + slot);
+	}
 	forget_fetches();
 }
 

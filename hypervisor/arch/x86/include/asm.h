@@ -33,6 +33,7 @@
 #define MSR_TSC_ADJUST	0x3b
 #define MSR_APIC_BASE	0x1b
 #define MSR_SPEC_CTRL	0x48
+#define MSR_PRED_CMD	0x49
 #define MSR_MISC_ENABLE 0x1a0
 #define MSR_DEBUGCTL	0x1d9
 #define MSR_PAT		0x277

@@ -26,6 +26,7 @@
 #define LOCAL_TOP	(LOCAL_BASE + LOCAL_PAGE_TOP * 4096)
 #define LOCAL_APIC	(LOCAL_BASE + LOCAL_PAGE_APIC * 4096)
 #define LOCAL_WINDOWS	(LOCAL_BASE + LOCAL_PAGE_WINDOWS * 4096)
+#define LOCAL_END	(LOCAL_BASE + 512 * 4096) /* what one page table maps */
 
 /* A CPU's area behind the image, in pages. */
 #define AREA_TOP     0 /* top-level table */

@@ -98,6 +98,16 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t b
 	return address;
 }
 
+static inline void window_close(unsigned int slot)
+{
+	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+
+	if (!*entry)
+		return;
+	*entry = 0;
+	invlpg((char *)LOCAL_WINDOWS + slot * PAGE_SIZE);
+}
+
 /* boot.c */
 void x86_drain_interrupt(void); /* take one that is pending in the APIC; calls apic_drained() */
 
@@ -118,6 +128,8 @@ extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
 /* pio.c */
 void pio_init_cell(struct cell *cell);
 void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
+/* root, INS and OUTS: true if it has the ports now, and tries again */
+bool pio_open_for_root(uint16_t port, unsigned int size, bool in);
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 
 /* pci.c */
@@ -125,13 +137,18 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
 uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
 void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
 		      uint32_t value);
-void pci_init(const struct cl_platform *platform);
-int pci_move(const struct cell *cell, bool to_cell); /* root's ECAM mappings of its devices */
+/* An access at an address from ecam_start to ecam_end - 1 */
+uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size);
+void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value);
 extern uint64_t ecam_start, ecam_end;
+bool pci_owns(const struct cell *cell, uint32_t bdf);
+void pci_init(const struct cl_platform *platform);
+void pci_move(const struct cell *cell, bool to_cell); /* its functions, from root or back */
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
+uint64_t ioapic_entry(uint64_t chip, unsigned int pin);	 /* what the hardware has */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
 		   uint32_t *value);
 
@@ -139,6 +156,14 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
 void msr_init_cell(struct cell *cell);
+/* The bitmap as it has to be, MSR_BITMAP_BYTES: for each register a bit for reads, one for writes. */
+#define MSR_BITMAP_BYTES 8192
+#define MSR_BLOCK	 0x2000 /* registers, from each of these on: APM 15.11 */
+#define MSR_BLOCKS                        \
+	{                                 \
+		0, 0xc0000000, 0xc0010000 \
+	}
+void msr_policy(unsigned char *bitmap, bool root);
 
 /* cpuid.c */
 /* Take out of the CPU's answer what the guest does not have. */
@@ -151,11 +176,13 @@ static inline bool cpuid_is_filtered(uint32_t leaf)
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
+/* root, accesses that cannot be emulated: true if it has the page now, and tries again */
+bool mmio_map_for_root(uint64_t address, unsigned int access);
 
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
-/* The cell's mappings have changed, or the cell: forget the windows on its pages. */
+/* The cell's mappings have changed, or the cell: close the windows on its pages. */
 void guest_forget_pages(void);
 
 /* vendor interface: svm/svm.c */

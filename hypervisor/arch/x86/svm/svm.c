@@ -14,7 +14,7 @@ extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
 bool svm_exit_fast(struct guest_regs *regs);
 void svm_exit(struct guest_regs *regs);
 
-static uint32_t features; /* CPUID 0x8000000a EDX */
+static uint32_t features __ro_after_init; /* CPUID 0x8000000a EDX */
 #define SVM_NP	       BIT(0)
 #define SVM_NRIPS      BIT(3)
 #define SVM_CLEAN_BITS BIT(5)
@@ -222,6 +222,9 @@ void arch_cpu_reset(struct cpu *cpu)
 
 	apic_reset(cpu);
 	init_control();
+	/* For a cell it does nothing: see EXIT_WBINVD. */
+	if (cpu->cell != &root_cell)
+		vmcb->intercept2 |= INTERCEPT2_WBINVD;
 	use_cell_tables(cpu->cell);
 	set_segment(&vmcb->cs, 0xf000, 0xffff0000, 0xffff, SEG_CODE16);
 	set_segment(&vmcb->ss, 0, 0, 0xffff, SEG_DATA16);
@@ -263,6 +266,9 @@ void arch_cpu_reset(struct cpu *cpu)
 	cpuid(0x80000008, 0, &a, &b, &c, &d);
 	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
 		wrmsr(MSR_SPEC_CTRL, 0);
+	/* What the former owner taught the branch predictors is not for the next one: IBPB. */
+	if (b & BIT(12))
+		wrmsr(MSR_PRED_CMD, BIT(0));
 }
 
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
@@ -382,17 +388,23 @@ static void fail_unknown(const char *what)
 
 #define count(reason) (local->exits[reason]++)
 
-/* Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. */
-static void exit_npf_implicit(const char *what)
+/*
+ * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True:
+ * root has the page now, and what was going on can go on.
+ */
+static bool exit_npf_implicit(const char *what)
 {
 	count(CL_EXIT_MMIO);
 	if (local->cpu->cell != &root_cell) {
 		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what,
 			  vmcb->exit_info2, vmcb->rip);
-		return;
+		return false;
 	}
-	cell_denied("access by the CPU itself at", vmcb->exit_info2, vmcb->rip);
+	if (mmio_map_for_root(vmcb->exit_info2,
+			      vmcb->exit_info1 & NPF_FETCH ? CL_AUDIT_EXECUTE : CL_AUDIT_READ))
+		return true;
 	inject_gp();
+	return false;
 }
 
 static void exit_npf(struct guest_regs *regs)
@@ -418,9 +430,15 @@ static void exit_rare(uint64_t code)
 		exit_exception((unsigned int)(code - EXIT_EXCEPTION));
 		break;
 	case EXIT_INVD:
-		/* Dropping modified cache lines would lose other cells' data. */
+	case EXIT_WBINVD:
+		/*
+		 * INVD would drop modified lines of other cells, and either would empty caches that
+		 * others share. Devices see what is in caches (APM 7.3), so a cell need not write
+		 * them back. Root's INVD is at least a write-back.
+		 */
 		count(CL_EXIT_OTHER);
-		asm volatile("wbinvd" : : : "memory");
+		if (local->cpu->cell == &root_cell)
+			asm volatile("wbinvd" : : : "memory");
 		skip(2);
 		break;
 	case EXIT_INVLPGA:
@@ -450,7 +468,7 @@ static inline void begin_exit(void)
 /* Fast exits: see svm_exit_fast(). Each a function of its own, so that none saves registers for
  * another. */
 
-static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
 	uint32_t a, b, c, d;
 
@@ -467,7 +485,7 @@ static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 	return true;
 }
 
-static __attribute__((noinline)) bool fast_msr_read(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_msr_read(struct guest_regs *regs)
 {
 	uint64_t value;
 
@@ -493,7 +511,7 @@ static __attribute__((noinline)) bool fast_msr_write(struct guest_regs *regs)
 }
 
 /* EXITINFO1 of IOIO: APM 15.10.2; EXITINFO2 is the next RIP. */
-static __attribute__((noinline)) bool fast_ioio(void)
+static __no_canary __attribute__((noinline)) bool fast_ioio(void)
 {
 	uint64_t exit_info = vmcb->exit_info1;
 	unsigned int size = exit_info >> 4 & 7;
@@ -503,6 +521,11 @@ static __attribute__((noinline)) bool fast_ioio(void)
 	if (unlikely(exit_info & (BIT(2) | BIT(3)))) {
 		/* INS and OUTS to ports that are not the cell's own */
 		count(CL_EXIT_PIO);
+		if (local->cpu->cell == &root_cell) {
+			if (!pio_open_for_root((uint16_t)(exit_info >> 16), size, exit_info & 1))
+				inject_gp();
+			return true;
+		}
 		cell_denied("string access to port", exit_info >> 16, 0);
 		inject_gp();
 		return true;
@@ -561,7 +584,8 @@ void svm_exit(struct guest_regs *regs)
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
 		/* The instruction at RIP did not make this access, the delivery did. */
 		if (code == EXIT_NPF) {
-			exit_npf_implicit("stack or table");
+			if (exit_npf_implicit("stack or table"))
+				reinject();
 			return;
 		}
 		reinject();

@@ -85,6 +85,7 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 #define INTERCEPT2_STGI	   BIT(4)
 #define INTERCEPT2_CLGI	   BIT(5)
 #define INTERCEPT2_SKINIT  BIT(6)
+#define INTERCEPT2_WBINVD  BIT(9)
 
 #define EXIT_EXCEPTION 0x40 /* + vector */
 #define EXIT_NMI       0x61
@@ -98,6 +99,7 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 #define EXIT_VMMCALL   0x81
 #define EXIT_VMLOAD    0x82
 #define EXIT_SKINIT    0x86
+#define EXIT_WBINVD    0x89
 #define EXIT_NPF       0x400
 
 #define EVENT_VALID	 BIT(31)

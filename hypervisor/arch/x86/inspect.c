@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the tables in use allow: nested page tables, I/O and MSR bitmaps, the IOAPICs' own entries,
+ * the hypervisor's page tables of all CPUs. All of it is read where the CPU or the device reads it.
+ */
+#include <image.h>
+#include <inspect.h>
+#include <page.h>
+#include <vendor.h>
+#include <x86.h>
+
+#define PORTS 65536
+
+/* Tables are read through a window: other CPUs' are not mapped here. */
+static uint64_t read_entry(uint64_t table, unsigned int index)
+{
+	return ((volatile uint64_t *)window(WINDOW_COPY, table & PTE_ADDRESS, PTE_RW))[index];
+}
+
+struct mapping {
+	uint64_t virt, phys, size;
+	uint32_t access;
+};
+
+/*
+ * The first page at or behind mapping->virt that is mapped; size: of the page, from there on.
+ * False: there is none. Rights of all levels count.
+ */
+static bool next_mapping(uint64_t root, unsigned int levels, struct mapping *mapping)
+{
+	uint64_t end = 1UL << (PAGE_SHIFT + 9 * levels);
+
+	while (mapping->virt < end) {
+		uint64_t table = root, entry = 0, step = 0;
+		uint32_t access = CL_MEM_RAM;
+
+		for (unsigned int level = levels; level; level--) {
+			unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+
+			step = 1UL << shift;
+			entry = read_entry(table, mapping->virt >> shift & 511);
+			if (!(entry & PTE_P))
+				break;
+			if (!(entry & PTE_RW))
+				access &= ~(uint32_t)CL_MEM_WRITE;
+			if (entry & PTE_NX)
+				access &= ~(uint32_t)CL_MEM_EXECUTE;
+			if (level == 1 || entry & PTE_PS)
+				break;
+			table = entry;
+		}
+		if (entry & PTE_P) {
+			uint64_t offset = mapping->virt & (step - 1);
+
+			mapping->phys = (entry & PTE_ADDRESS & ~(step - 1)) + offset;
+			mapping->size = step - offset;
+			mapping->access = access;
+			return true;
+		}
+		mapping->virt = (mapping->virt | (step - 1)) + 1;
+	}
+	return false;
+}
+
+static void add_memory(struct inspection *inspection, uint32_t cell, const struct mapping *mapping)
+{
+	struct cl_inspect_record record = { .kind = CL_INSPECT_MEMORY,
+					    .cell = cell,
+					    .start = mapping->virt,
+					    .size = mapping->size,
+					    .target = mapping->phys,
+					    .access = mapping->access };
+
+	inspect_add(inspection, &record);
+}
+
+static void inspect_memory(struct inspection *inspection, const struct cell *cell)
+{
+	struct mapping mapping = { 0 };
+
+	while (next_mapping(cell->arch.npt_phys, cell->arch.npt.levels, &mapping)) {
+		add_memory(inspection, cell->id, &mapping);
+		mapping.virt += mapping.size;
+	}
+	if (!x2apic_mode) {
+		struct cl_inspect_record own_apic = { .kind = CL_INSPECT_LENT,
+						      .cell = cell->id,
+						      .start = XAPIC_PAGE,
+						      .size = PAGE_SIZE,
+						      .access = CL_MEM_READ };
+
+		inspect_add(inspection, &own_apic);
+	}
+}
+
+static void inspect_ports(struct inspection *inspection, const struct cell *cell)
+{
+	const unsigned char *bitmap = cell->arch.io_bitmap;
+
+	for (unsigned int port = 0; port < PORTS; port++) {
+		struct cl_inspect_record record = { .kind = CL_INSPECT_PORT,
+						    .cell = cell->id,
+						    .start = port,
+						    .size = 1,
+						    .access = CL_MEM_READ | CL_MEM_WRITE };
+
+		if (!(bitmap[port / 8] & 1 << port % 8))
+			inspect_add(inspection, &record);
+	}
+}
+
+static int inspect_msrs(struct inspection *inspection, const struct cell *cell)
+{
+	static const uint32_t blocks[] = MSR_BLOCKS;
+	const unsigned char *bitmap = cell->arch.msr_bitmap;
+	unsigned char *policy = page_alloc(MSR_BITMAP_BYTES / PAGE_SIZE);
+
+	if (!policy)
+		return -ENOMEM;
+	msr_policy(policy, cell == &root_cell);
+	for (unsigned int i = 0; i < ARRAY_SIZE(blocks) * MSR_BLOCK; i++) {
+		unsigned int shift = i % 4 * 2, bits = bitmap[i / 4] >> shift & 3;
+		struct cl_inspect_record record = {
+			.kind = CL_INSPECT_MSR,
+			.cell = cell->id,
+			.start = blocks[i / MSR_BLOCK] + i % MSR_BLOCK,
+			.size = 1,
+			.access = (bits & 1 ? 0 : CL_MEM_READ) | (bits & 2 ? 0 : CL_MEM_WRITE),
+			.index = !!((policy[i / 4] >> shift & 3) & ~bits),
+		};
+
+		if (record.access)
+			inspect_add(inspection, &record);
+	}
+	page_free(policy, MSR_BITMAP_BYTES / PAGE_SIZE);
+	return 0;
+}
+
+static void inspect_pins(struct inspection *inspection, const struct cell *cell)
+{
+	for (unsigned int i = 0; i < cell->arch.chip_count; i++) {
+		const struct cl_irqchip *chip = &cell->arch.chips[i];
+
+		for (unsigned int pin = 0; pin < 8 * sizeof(chip->pins); pin++) {
+			struct cl_inspect_record record = { .kind = CL_INSPECT_PIN,
+							    .cell = cell->id,
+							    .start = chip->address,
+							    .size = 1,
+							    .index = pin };
+
+			if (!(chip->pins[pin / 64] & BIT(pin % 64)))
+				continue;
+			record.target = ioapic_entry(chip->address, pin);
+			inspect_add(inspection, &record);
+		}
+	}
+}
+
+int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
+{
+	struct cl_inspect_record functions = { .kind = CL_INSPECT_PCI,
+					       .cell = cell->id,
+					       .size = 1,
+					       .access = CL_MEM_READ | CL_MEM_WRITE };
+	int err;
+
+	inspect_memory(inspection, cell);
+	inspect_ports(inspection, cell);
+	err = inspect_msrs(inspection, cell);
+	if (err)
+		return err;
+	inspect_pins(inspection, cell);
+	for (functions.start = 0; functions.start < 65536; functions.start++)
+		if (pci_owns(cell, (uint32_t)functions.start))
+			inspect_add(inspection, &functions);
+	return 0;
+}
+
+void arch_inspect_hypervisor(struct inspection *inspection)
+{
+	unsigned int levels = read_cr4() & CR4_LA57 ? 5 : 4;
+	uint64_t sign = 1UL << (PAGE_SHIFT + 9 * levels - 1);
+
+	for_each_cpu(i) {
+		uint64_t top =
+			hv_phys + image_header.core_size + (i * AREA_PAGES + AREA_TOP) * PAGE_SIZE;
+		struct mapping mapping = { 0 };
+
+		while (next_mapping(top, levels, &mapping)) {
+			/* Canonical form: the top bit of the address extends upwards. */
+			uint64_t virt = (mapping.virt ^ sign) - sign;
+			struct cl_inspect_record record = {
+				.kind = virt - LOCAL_APIC < LOCAL_END - LOCAL_APIC
+						? CL_INSPECT_HV_WINDOW
+						: CL_INSPECT_HV_MAPPING,
+				.cell = CL_NO_CELL,
+				.start = virt,
+				.size = mapping.size,
+				.target = mapping.phys,
+				.access = mapping.access,
+				.index = i,
+			};
+
+			inspect_add(inspection, &record);
+			mapping.virt += mapping.size;
+		}
+	}
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* CL_HC_INSPECT: records of what the tables in use allow, written into root's memory. */
+#ifndef HV_INSPECT_H
+#define HV_INSPECT_H
+
+#include <cell.h>
+#include <cloister/inspect.h>
+
+struct inspection {
+	uint64_t phys;		       /* where root wants the records */
+	uint64_t capacity;	       /* records that fit there */
+	uint64_t count;		       /* records so far */
+	struct cl_inspect_record last; /* not written yet: what follows may continue it */
+};
+
+/*
+ * Add a record. It is merged with the last one if it continues that: same kind, cell, access and
+ * index, adjacent, targets adjacent too for memory.
+ */
+void inspect_add(struct inspection *inspection, const struct cl_inspect_record *record);
+
+/* Architecture: what a cell reaches; 0 or -ENOMEM. With the management lock. */
+int arch_inspect_cell(struct inspection *inspection, const struct cell *cell);
+/* The hypervisor's own mappings, on all CPUs. */
+void arch_inspect_hypervisor(struct inspection *inspection);
+
+/* Fault injection: do the damage that "hvctl verify" must find; arguments as of CL_HC_DAMAGE. */
+int64_t arch_damage(uint64_t kind, uint64_t cell, uint64_t value);
+
+#endif
