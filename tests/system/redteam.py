@@ -178,6 +178,7 @@ def heart(machine):
     machine.check("modprobe msr")
     cloister.enable(machine)
     cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=50", path="/cells/heartbeat.cell")
+    cloister.wait_output(machine, "heartbeat", "^heartbeat: [0-9]+ ticks")
     machine.check("hvctl cell create /cells/attacker.cell")
     yield machine
     machine.check("hvctl cell destroy attacker", 60)
