@@ -407,9 +407,13 @@ void arch_console_write(const char *text)
 	if (!console_port)
 		return;
 	for (; *text; text++) {
-		/* A UART that is not there or does not drain costs this much and no more. */
-		for (unsigned int i = 0; i < 10000 && !(port_in(console_port + 5, 1) & 0x20); i++)
+		/* A UART that is not there or does not drain costs this much, and the rest of the
+		 * text. */
+		for (unsigned int i = 0; !(port_in(console_port + 5, 1) & 0x20); i++) {
+			if (i == 10000)
+				return;
 			cpu_relax();
+		}
 		if (*text == '\n')
 			port_out(console_port, 1, '\r');
 		port_out(console_port, 1, (uint8_t)*text);
