@@ -30,14 +30,14 @@ static bool inside(uint64_t address, uint64_t start, uint64_t size)
 /*
  * Something that root's config lists, or its pool, and that root cannot reach nevertheless, is
  * another cell's: cells get nothing but that. So the config alone tells, without a look at the
- * other cells, which may come and go at this moment.
+ * other cells, which may come and go at this moment. What the hypervisor emulates is its own.
  */
 static bool foreign_memory(uint64_t address)
 {
 	struct cl_memory region;
 
 	if (inside(address, info.head.hv_phys, info.head.hv_size) ||
-	    inside(address, platform.pool_phys, platform.pool_size))
+	    inside(address, platform.pool_phys, platform.pool_size) || arch_is_moderated(address))
 		return true;
 	for_each_region(root_cell.config, i, region)
 		if (inside(address, region.virt, region.size))

@@ -837,7 +837,10 @@ int cell_map_to_root(const struct cl_memory *region)
 
 	if (!lock_try(&management))
 		return -EAGAIN;
-	err = arch_map(&root_cell, region);
+	/* A page in which a cell has registers is nobody's as a whole. */
+	err = cell_registers_taken(region->phys, (unsigned int)region->size)
+		      ? -EBUSY
+		      : arch_map(&root_cell, region);
 	lock_drop(&management);
 	return err;
 }

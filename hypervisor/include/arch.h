@@ -86,6 +86,12 @@ int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size);
 uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags);
 
 /*
+ * Is this physical address in registers whose accesses the hypervisor emulates (interrupt
+ * controllers, configuration space)? Nobody ever has them mapped with all rights.
+ */
+bool arch_is_moderated(uint64_t address);
+
+/*
  * A private, temporary mapping of one page of any memory, until the next call or until it is
  * closed: whoever has looked at memory of a cell or of root closes it.
  */

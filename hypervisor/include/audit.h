@@ -28,7 +28,7 @@ enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsign
 
 /*
  * Give root the page, after audit_access() has allowed it: AUDIT_AGAIN, or AUDIT_REFUSE if there is
- * no memory for tables.
+ * no memory for tables, or a cell has registers in it.
  */
 enum audit_answer audit_map(uint64_t address);
 

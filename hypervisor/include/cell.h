@@ -96,7 +96,10 @@ int64_t cell_release(void);
 /* Something is locked: root must not change what devices decode. */
 bool cell_any_locked(void);
 
-/* Give root memory that nobody has; -EAGAIN while a management call is under way, -ENOMEM. */
+/*
+ * Give root a page that nobody has; -EAGAIN while a management call is under way, -EBUSY if a cell
+ * has registers there, -ENOMEM.
+ */
 int cell_map_to_root(const struct cl_memory *region);
 
 /* Called by inspect.c: the lock of management calls, so that tables stand still. */

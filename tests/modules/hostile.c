@@ -8,7 +8,8 @@
  *                      CL_HC_LOCK; the result is how many of them did not fail
  *   read ADDRESS       32 bits of physical memory
  *   readn ADDRESS N    N times, at addresses that repeat within a page
- *   copy ADDRESS       64 bytes, by a string instruction
+ *   copy ADDRESS       64 bytes, by a string instruction; -14: it raised an exception
+ *   fill ADDRESS       the other way: zeros
  *   write ADDRESS X    32 bits of physical memory
  *   apic REGISTER X    write to a register of this CPU's APIC, by its xAPIC offset
  *   icr HIGH LOW       interrupt command
@@ -23,6 +24,7 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <asm/apic.h>
+#include <asm/asm.h>
 #include <asm/msr.h>
 #include <cloister/hypercall.h>
 
@@ -127,9 +129,29 @@ static u64 copy_words(u64 address)
 	if (!page)
 		return -ENOMEM;
 	from = (const void __force *)page;
-	asm volatile("rep movsl" : "+S"(from), "+D"(to), "+c"(count) : : "memory");
+	asm volatile("1: rep movsl\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : "+S"(from), "+D"(to), "+c"(count)
+		     :
+		     : "memory");
 	iounmap(page);
-	return buffer[0];
+	return count ? (u64)-EFAULT : buffer[0];
+}
+
+static u64 fill_words(u64 address)
+{
+	unsigned long count = 1;
+	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
+	void __force *to = (void __force *)page;
+
+	if (!page)
+		return -ENOMEM;
+	to += address & ~PAGE_MASK;
+	asm volatile("1: rep stosl\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : "+D"(to), "+c"(count)
+		     : "a"(0)
+		     : "memory");
+	iounmap(page);
+	return count ? -EFAULT : 0;
 }
 
 static void write_apic(u32 reg, u32 value)
@@ -175,6 +197,8 @@ static int attack(const char *line)
 		result = read_often(a, b);
 	else if (!strcmp(what, "copy"))
 		result = copy_words(a);
+	else if (!strcmp(what, "fill"))
+		result = fill_words(a);
 	else if (!strcmp(what, "write"))
 		result = access_memory(a, true, b);
 	else if (!strcmp(what, "apic"))

@@ -171,6 +171,35 @@ def test_instructions_that_are_not_emulated(prepared):
     assert audit(prepared)["CLOISTER_PIO", PORT]["write"]
 
 
+def test_what_is_moderated_stays_so(prepared):
+    """Registers that the hypervisor emulates are in no config, and root never gets their pages."""
+    prepared.check("hvctl enable --audit /tmp/incomplete.cell")
+    for command, address in (("copy", IOAPIC), ("fill", IOAPIC), ("copy", 0xB0000000), ("fill", 0xB0008000),
+                             ("fill", 0xFEE00000)):
+        assert hostile(prepared, f"{command} {address:#x}") == -14, f"{command} {address:#x}"
+        assert audit(prepared)["CLOISTER_MEMORY", address]["foreign"]
+    assert "no violation" in prepared.check("hvctl verify")
+
+
+def test_registers_of_a_cell_beside_it(prepared):
+    """In a page that root's config does not list but for a register, which a cell has: root gets the rest of
+    the page, never as a whole."""
+    register = (HPET + 0xF0, HPET + 0xF0, 8, blobs.READ | blobs.WRITE | blobs.IO)
+    blob = incomplete()
+    prepared.push("/tmp/register.cell", blobs.replace(blob, blobs.MEMORY, [*blobs.entries(blob, blobs.MEMORY), register]))
+    prepared.check("hvctl enable --audit /tmp/register.cell")
+    prepared.push("/tmp/timer.cell", blobs.cell("timer", memory=[blobs.ram(), blobs.comm(), register]))
+    cloister.start(prepared, "timer", "hello", path="/tmp/timer.cell")
+    assert hostile(prepared, f"readn {HPET:#x} 1200") == HPET_ID
+    page = audit(prepared)["CLOISTER_MEMORY", HPET]
+    assert page["count"] == 1200 and not page["direct"]
+    assert hostile(prepared, f"read {HPET + 0xF0:#x}") == 0xFFFFFFFF
+    assert audit(prepared)["CLOISTER_MEMORY", HPET]["foreign"]
+    # An access that begins before the register and ends in it.
+    assert hostile(prepared, f"read {HPET + 0xEE:#x}") == 0xFFFFFFFF
+    prepared.check("hvctl cell destroy timer")
+
+
 def test_more_than_the_list_holds(prepared):
     """The list is finite: what finds no place is refused and counted."""
     prepared.push("/tmp/few.cell", blobs.replace(incomplete(), blobs.PIO, [(0, 0x500), (0x600, 0xFA00)]))

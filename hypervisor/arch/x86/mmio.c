@@ -121,16 +121,14 @@ static bool root_access(bool write, uint64_t address, unsigned int size, uint64_
 	enum audit_answer answer = audit_access(
 		CL_AUDIT_MEMORY, address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip());
 
-	if (answer == AUDIT_ALLOW) {
-		if (access_registers(address, write, size, value))
-			return true;
-		answer = AUDIT_MAP;
-	}
-	if (answer == AUDIT_MAP)
-		answer = audit_map(address);
-	if (answer != AUDIT_REFUSE)
+	if (answer == AUDIT_STOPPED)
 		return false;
-	*value = ~0UL;
+	if (answer == AUDIT_MAP && audit_map(address) == AUDIT_AGAIN)
+		return false;
+	/* The first byte is nobody's; the others can be registers of a cell. */
+	if (answer == AUDIT_REFUSE || cell_registers_taken(address, size) ||
+	    !access_registers(address, write, size, value))
+		*value = ~0UL;
 	return true;
 }
 

@@ -137,6 +137,14 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
 	return (entry & PTE_ADDRESS & ~(page_size - 1)) | (virt & (page_size - 1));
 }
 
+bool arch_is_moderated(uint64_t address)
+{
+	for (unsigned int i = 0; i < root_cell.arch.chip_count; i++)
+		if (root_cell.arch.chips[i].address == (address & PAGE_MASK))
+			return true;
+	return (address & PAGE_MASK) == XAPIC_PAGE || (address >= ecam_start && address < ecam_end);
+}
+
 /* XRSTOR from an area whose header says "all in initial state": APM vol. 1, 11.5. */
 void x86_reset_fpu(void)
 {
