@@ -456,6 +456,7 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 		}
 		assign_cpu(&cpus[entry.id], cell);
 	}
+	arch_stop_devices(cell);
 	cell->info->hv_memory = page_bytes_used() - used_before * PAGE_SIZE + CL_CONSOLE_SIZE;
 	info.head.mem_used = info.head.mem_image + page_bytes_used();
 	cell->info->state = CL_STATE_STOPPED;
@@ -532,6 +533,7 @@ static int64_t set_loadable_locked(struct cell *cell)
 	err = park_cpus(cell);
 	if (err)
 		return err;
+	arch_stop_devices(cell);
 	cell->info->state = CL_STATE_STOPPED;
 	return cell->loadable ? 0 : loadable_to_root(cell);
 }
@@ -612,6 +614,7 @@ static int64_t destroy_locked(struct cell *cell)
 	err = park_cpus(cell);
 	if (err)
 		return err;
+	arch_stop_devices(cell);
 	cell->info->state = CL_STATE_DESTROYING;
 	cell->scrubbed = 0;
 	for_each_cpu_in(cell, i) {

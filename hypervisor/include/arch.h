@@ -68,6 +68,12 @@ void arch_inject_nmi(struct cpu *cpu);
 int arch_cell_init(struct cell *cell);
 void arch_cell_exit(struct cell *cell);
 
+/*
+ * The cell's devices stop to access memory and to send messages: before the cell has them, and
+ * before its memory is loaded or given back.
+ */
+void arch_stop_devices(const struct cell *cell);
+
 /* Start of a cell: where its first CPU begins. */
 void arch_cell_entry(const struct cell *cell, struct arch_start *start);
 

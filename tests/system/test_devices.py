@@ -67,6 +67,35 @@ def test_pci_function(enabled):
     assert enabled.check(config) == "11e81234\n"
 
 
+def config_word(machine, offset, value=None):
+    """A 16-bit register of the device, by root; written first if there is a value."""
+    path = "/sys/bus/pci/devices/0000:00:05.0/config"
+    if value is not None:
+        machine.check(f"printf '\\{value & 255:03o}\\{value >> 8:03o}' | dd of={path} bs=2 seek={offset // 2} conv=notrunc 2>/dev/null")
+    return int(machine.check(f"hexdump -s {offset} -n 2 -e '1/2 \"%04x\"' {path}"), 16)
+
+
+def test_device_stops_when_it_changes_hands(enabled):
+    """Bus mastering and MSI that root has left on are off for the cell, and what the cell has left on is off
+    when root has the device back: it would go on writing to memory that is not the cell's any more."""
+    msi = config_word(enabled, 0x34) & 0xFC
+    assert config_word(enabled, msi) & 0xFF == 5, "the device's only capability is MSI"
+    for command in ("hvctl cell destroy pci", "hvctl cell load pci /inmates/hello.bin; hvctl cell destroy pci"):
+        assert config_word(enabled, 4, 0x0007) & 7 == 7
+        assert config_word(enabled, msi + 2, 0x0001) & 1 == 1
+        enabled.push("/tmp/pci.cell", blobs.cell("pci", pci=[(0, 0, DEVFN)]))
+        enabled.check("hvctl cell create /tmp/pci.cell")
+        enabled.check(command)
+        assert config_word(enabled, 4) & 7 == 3
+        assert config_word(enabled, msi + 2) & 1 == 0
+    # Set by the cell itself.
+    run(enabled, blobs.cell("pci", pci=[(0, 0, DEVFN)]), "pci", f"what=pci own={DEVFN} ecam={ECAM:#x}")
+    text = output(enabled, "pci")
+    assert int(re.search("devices: command (.*)\n", text)[1], 16) & 7 == 7
+    enabled.check("hvctl cell destroy pci")
+    assert config_word(enabled, 4) & 7 == 3
+
+
 def test_registers_below_a_page(enabled):
     """One 32-bit register of a device is the cell's; the next one in the same page is not."""
     address = edu_address(enabled)

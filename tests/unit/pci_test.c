@@ -171,6 +171,51 @@ static void first_bus(void **state)
 	assert_int_equal(last_window, MACHINE_ECAM + (2UL << 20));
 }
 
+/* A device that changes hands neither accesses memory nor sends messages. */
+static void devices_stop(void **state)
+{
+	uint8_t *device = registers(SLOT(2)), *other = registers(SLOT(3));
+
+	(void)state;
+	for (unsigned int pass = 0; pass < 2; pass++) {
+		uint8_t *d = pass ? other : device;
+
+		d[0x04] = 0x07;
+		d[0x06] = 0x10; /* it has capabilities */
+		d[0x07] = 0x20;
+		d[0x34] = 0x52;
+		d[0x50] = 0x11; /* MSI-X, the lower bits of the pointer do not count */
+		d[0x51] = 0x60;
+		d[0x52] = 0x07;
+		d[0x53] = 0xc0;
+		d[0x60] = 0x01; /* power management */
+		d[0x61] = 0x70;
+		d[0x62] = d[0x63] = 0xff;
+		d[0x70] = 0x05; /* MSI, and a list without an end */
+		d[0x71] = 0x50;
+		d[0x72] = 0x81;
+		d[0x73] = 0x01;
+	}
+	arch_stop_devices(&a_cell);
+	assert_int_equal(device[0x04], 0x03);
+	assert_int_equal(device[0x07], 0x20);
+	assert_memory_equal(device + 0x50, "\x11\x60\x07\x40", 4);
+	assert_memory_equal(device + 0x60, "\x01\x70\xff\xff", 4);
+	assert_memory_equal(device + 0x70, "\x05\x50\x80\x01", 4);
+	/* Of root's devices nothing changes. */
+	assert_int_equal(other[0x04], 0x07);
+	assert_int_equal(other[0x53], 0xc0);
+	/* Without the bit in the status register there is no list; a function that is not there. */
+	device[0x06] = 0;
+	device[0x53] = 0xc0;
+	arch_stop_devices(&a_cell);
+	assert_int_equal(device[0x53], 0xc0);
+	device[0] = device[1] = 0xff;
+	device[0x04] = 0x07;
+	arch_stop_devices(&a_cell);
+	assert_int_equal(device[0x04], 0x07);
+}
+
 /* While something is locked, root does not change which addresses and buses are decoded. */
 static void address_maps_are_frozen(void **state)
 {
@@ -214,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_bits_stay, fresh, give_back),
 		cmocka_unit_test_setup_teardown(data_without_address, fresh, give_back),
 		cmocka_unit_test_setup_teardown(first_bus, fresh, give_back),
+		cmocka_unit_test_setup_teardown(devices_stop, fresh, give_back),
 		cmocka_unit_test_setup_teardown(address_maps_are_frozen, fresh, give_back),
 	};
 

@@ -174,6 +174,58 @@ void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsi
 			    value);
 }
 
+#define COMMAND		    0x04
+#define COMMAND_BUS_MASTER  BIT(2)
+#define STATUS		    0x06
+#define STATUS_CAPABILITIES BIT(4)
+#define CAPABILITIES	    0x34
+#define CAPABILITY_MSI	    0x05
+#define CAPABILITY_MSIX	    0x11
+#define MSI_ENABLE	    BIT(0)
+#define MSIX_ENABLE	    BIT(15)
+#define MAX_CAPABILITIES    48 /* as many as fit behind the header */
+
+/*
+ * Clear the enable bits of bus mastering, MSI and MSI-X (PCI Local Bus 3.0, 6.2.2, 6.8.1, 6.8.2). A
+ * cell cannot set the latter two; if root had left MSI-X on, the cell could have written messages
+ * to any CPU into the device's table.
+ */
+static void stop_device(uint32_t bdf)
+{
+	unsigned int place;
+
+	if (hardware(bdf, 0, 2, false, 0) == 0xffff)
+		return; /* not there */
+	hardware(bdf, COMMAND, 2, true,
+		 hardware(bdf, COMMAND, 2, false, 0) & ~(uint32_t)COMMAND_BUS_MASTER);
+	if (!(hardware(bdf, STATUS, 2, false, 0) & STATUS_CAPABILITIES) ||
+	    (hardware(bdf, HEADER_TYPE, 1, false, 0) & 0x7f) == HEADER_CARDBUS)
+		return;
+	place = hardware(bdf, CAPABILITIES, 1, false, 0) & 0xfc;
+	for (unsigned int i = 0; i < MAX_CAPABILITIES && place >= 0x40; i++) {
+		uint32_t head = hardware(bdf, place, 4, false, 0);
+		uint32_t enable = (head & 0xff) == CAPABILITY_MSI    ? MSI_ENABLE
+				  : (head & 0xff) == CAPABILITY_MSIX ? MSIX_ENABLE
+								     : 0;
+
+		if (enable)
+			hardware(bdf, place + 2, 2, true, head >> 16 & ~enable);
+		place = head >> 8 & 0xfc;
+	}
+}
+
+void arch_stop_devices(const struct cell *cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+
+	for (uint32_t i = 0; section && i < section->count; i++) {
+		struct cl_pci_device device;
+
+		cl_get_entry(section, i, &device, sizeof(device));
+		stop_device((uint32_t)device.bus << 8 | device.devfn);
+	}
+}
+
 void pci_init(const struct cl_platform *platform)
 {
 	ecam_bus_0 = platform->ecam_phys;
