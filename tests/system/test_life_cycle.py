@@ -62,7 +62,7 @@ def test_two_cells(enabled):
     cloister.wait_output(machine, "smp", r"^smp: 2 CPUs counted to 2048 \(expected 2048\) in \d+ us\r$")
     apic = "x2" if uses_x2apic(machine) else "x"
     cloister.wait_output(machine, "timer", rf"^timer: one interrupt every 10000 us, {apic} APIC, \S+ mode\r$")
-    cloister.wait_output(machine, "timer", r"^timer: latency of 200 interrupts\r\n  min \d+ ticks, \d+ ns\r$")
+    cloister.wait_output(machine, "timer", r"^timer: latency of 20[01] interrupts\r\n  min \d+ ticks, \d+ ns\r$")
 
     cells = cloister.cells(machine)
     assert list(cells) == ["qemu-root", "smp", "timer"]
@@ -135,7 +135,9 @@ def steady_exits(machine, ticks):
 
     def written():
         text = machine.check("hvctl console timer")
-        return text.endswith("timer: done\r\n") and f"latency of {ticks} interrupts" in text
+        # One more may come before the cell has switched its timer off.
+        counts = [int(count) for count in re.findall(r"latency of (\d+) interrupts", text)]
+        return text.endswith("timer: done\r\n") and counts and counts[-1] in (ticks, ticks + 1)
 
     cloister.wait(machine, f"{ticks} interrupts in the timer cell", written)
     machine.check("hvctl cell shutdown timer")
