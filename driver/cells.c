@@ -34,9 +34,9 @@ void cl_cells_update(void)
 /* A sentence for what the hypervisor says of a cell; what: "be started" and so on. */
 static long explain(const struct cl_driver_cell *cell, const char *what, long err, char *message)
 {
-	if (err == -EPERM && cl_info->flags & CL_INFO_LOCKED)
-		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
-	else if (err == -EPERM)
+	if (err == -EPERM && cl_check_unlocked(message))
+		return err;
+	if (err == -EPERM)
 		cl_say(message,
 		       "cell '%s' is locked (CL_CELL_LOCKED): it cannot %s until it releases itself or the machine is reset",
 		       cell->config->name, what);
@@ -138,15 +138,11 @@ int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message
 	long result;
 	int err;
 
-	if (!cl_enabled) {
-		cl_say(message, "Cloister is not enabled: hvctl enable ROOT.cell comes first");
-		return -ENODEV;
-	}
-	if (cl_info->flags & CL_INFO_LOCKED) {
-		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
-		return -EPERM;
-	}
-	err = check_cell(config, size, message);
+	err = cl_check_enabled(message);
+	if (!err)
+		err = cl_check_unlocked(message);
+	if (!err)
+		err = check_cell(config, size, message);
 	if (!err)
 		err = cl_memory_check(config, message);
 	if (err)

@@ -41,7 +41,9 @@ extern struct device *cl_device;
 /* enable.c: message gets the reason of a failure. */
 int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *message);
 int cl_disable(char *message);
-int cl_lock(char *message); /* all of it, until the machine is reset */
+int cl_check_enabled(char *message);  /* -ENODEV */
+int cl_check_unlocked(char *message); /* the whole of it, while enabled: -EPERM */
+int cl_lock(char *message);	      /* all of it, until the machine is reset */
 int cl_inspect(struct cl_ioc_inspect *arg);
 ssize_t cl_read_info(char __user *buffer, size_t count, loff_t position); /* takes cl_mutex */
 void cl_forget_info(void);

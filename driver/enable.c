@@ -307,7 +307,7 @@ out_firmware:
 	return err;
 }
 
-static int check_enabled(char *message)
+int cl_check_enabled(char *message)
 {
 	if (cl_enabled)
 		return 0;
@@ -315,9 +315,17 @@ static int check_enabled(char *message)
 	return -ENODEV;
 }
 
+int cl_check_unlocked(char *message)
+{
+	if (!(cl_info->flags & CL_INFO_LOCKED))
+		return 0;
+	cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
+	return -EPERM;
+}
+
 int cl_lock(char *message)
 {
-	long result = check_enabled(message);
+	long result = cl_check_enabled(message);
 
 	if (result)
 		return result;
@@ -338,7 +346,7 @@ int cl_inspect(struct cl_ioc_inspect *arg)
 {
 	const size_t each = sizeof(struct cl_inspect_record);
 	unsigned long bytes = SZ_64K;
-	long count = check_enabled(arg->message);
+	long count = cl_check_enabled(arg->message);
 	void *records;
 
 	if (count)
@@ -368,14 +376,12 @@ int cl_inspect(struct cl_ioc_inspect *arg)
 int cl_disable(char *message)
 {
 	atomic_t result = ATOMIC_INIT(0);
-	int err = check_enabled(message);
+	int err = cl_check_enabled(message);
 
+	if (!err)
+		err = cl_check_unlocked(message);
 	if (err)
 		return err;
-	if (cl_info->flags & CL_INFO_LOCKED) {
-		cl_say(message, "everything is locked (hvctl lock) until the machine is reset");
-		return -EPERM;
-	}
 	if (!list_empty(&cl_cells)) {
 		struct cl_driver_cell *cell = list_first_entry(&cl_cells, typeof(*cell), node);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hvctl enable, disable, status: the machine as a whole. */
+/* hvctl enable, disable, lock, status: the machine as a whole. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,23 +49,39 @@ int cmd_enable(const struct options *o, int argc, char **argv)
 	return code;
 }
 
-int cmd_disable(const struct options *o, int argc, char **argv)
+/* A request about the machine as a whole, which has no arguments. */
+static int request_all(const struct options *o, unsigned long number, const char *progress,
+		       const char *what, const char *done)
 {
 	struct cl_ioc_cell request = { .size = sizeof(request) };
 	struct region r;
-	int code;
+	int code = device_enabled(o, &r);
 
-	(void)argc;
-	(void)argv;
-	code = device_enabled(o, &r);
 	if (code)
 		return code;
-	progress_begin("disabling");
-	code = device_request(r.fd, CL_IOC_DISABLE, &request, request.message, "disable Cloister");
+	progress_begin(progress);
+	code = device_request(r.fd, number, &request, request.message, what);
 	progress_end();
 	if (!code)
-		puts("Cloister is disabled, Linux has the machine.");
+		puts(done);
 	return code;
+}
+
+int cmd_disable(const struct options *o, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return request_all(o, CL_IOC_DISABLE, "disabling", "disable Cloister",
+			   "Cloister is disabled, Linux has the machine.");
+}
+
+int cmd_lock(const struct options *o, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return request_all(o, CL_IOC_LOCK, "locking", "lock the configuration",
+			   "All cells are locked: nothing can be changed until the machine is "
+			   "reset.");
 }
 
 static uint32_t count_cells(struct region *r)

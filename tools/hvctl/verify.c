@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hvctl verify, hvctl lock: who can reach what, and that root cannot change it any more. */
+/* hvctl verify: who can reach what. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,22 +167,4 @@ int cmd_verify(const struct options *o, int argc, char **argv)
 	if (violations)
 		return fail(EXIT_REFUSED, "%zu violations of ownership", violations);
 	return EXIT_OK;
-}
-
-int cmd_lock(const struct options *o, int argc, char **argv)
-{
-	struct cl_ioc_cell request = { .size = sizeof(request) };
-	struct region r;
-	int code;
-
-	(void)argc;
-	(void)argv;
-	code = device_enabled(o, &r);
-	if (code)
-		return code;
-	code = device_request(r.fd, CL_IOC_LOCK, &request, request.message,
-			      "lock the configuration");
-	if (!code)
-		puts("All cells are locked: nothing can be changed until the machine is reset.");
-	return code;
 }
