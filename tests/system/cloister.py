@@ -170,6 +170,18 @@ class Snapshot:
         return now
 
 
+def end_heartbeat(machine, before):
+    """Ends the heartbeat cell, the last one, and Cloister: both must have come through what was beside
+    them. before: the Snapshot that Linux must equal again."""
+    machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
+    assert state(machine, "heartbeat") == "shut down"
+    assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
+    machine.check("hvctl cell destroy heartbeat", 60)
+    disable(machine)
+    before.assert_same(machine)
+    assert_healthy(machine)
+
+
 def free_memory(machine):
     """KiB. Free pages that a CPU keeps for itself do not count in MemFree, and can be many MiB after a
     large range was freed: a CPU that goes offline gives them up. What is left moves by one or two MiB."""

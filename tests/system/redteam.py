@@ -182,13 +182,7 @@ def heart(machine):
     machine.check("hvctl cell create /cells/attacker.cell")
     yield machine
     machine.check("hvctl cell destroy attacker", 60)
-    machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
-    assert cloister.state(machine, "heartbeat") == "shut down"
-    assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
-    machine.check("hvctl cell destroy heartbeat", 60)
-    cloister.disable(machine)
-    before.assert_same(machine)
-    cloister.assert_healthy(machine)
+    cloister.end_heartbeat(machine, before)
 
 
 @pytest.fixture(scope="module")

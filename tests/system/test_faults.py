@@ -71,13 +71,7 @@ def heart(machine):
     yield machine
     if "fault" in cloister.cells(machine):
         machine.check("hvctl cell destroy fault", 60)
-    machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
-    assert cloister.state(machine, "heartbeat") == "shut down"
-    assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
-    machine.check("hvctl cell destroy heartbeat", 60)
-    cloister.disable(machine)
-    before.assert_same(machine)
-    cloister.assert_healthy(machine)
+    cloister.end_heartbeat(machine, before)
 
 
 def heartbeats(machine):
