@@ -53,33 +53,6 @@ static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t
 		*reg = value;
 }
 
-/* An access to registers at a host-physical address. False: it would leave the page. */
-static bool access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value)
-{
-	volatile char *registers;
-
-	/* The window is one page. */
-	if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
-		return false;
-	registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
-	registers += address & ~PAGE_MASK;
-	switch (size) {
-#define ACCESS(bytes, type)                                         \
-	case bytes:                                                 \
-		if (write)                                          \
-			*(volatile type *)registers = (type)*value; \
-		else                                                \
-			*value = *(volatile type *)registers;       \
-		break
-		ACCESS(1, uint8_t);
-		ACCESS(2, uint16_t);
-		ACCESS(4, uint32_t);
-		ACCESS(8, uint64_t);
-#undef ACCESS
-	}
-	return true;
-}
-
 /* Device registers that share a page with others: the cell's config lists them by their bytes. */
 static bool subpage_access(const struct cell *cell, uint64_t address, bool write, unsigned int size,
 			   uint64_t *value)

@@ -56,33 +56,13 @@ static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, b
 {
 	/* Beyond the first 256 bytes only ECAM reaches. */
 	if (offset >= 0x100) {
-		uint64_t phys = ecam_bus_0 + (bdf << 12);
-		volatile char *page;
+		uint64_t phys = ecam_bus_0 + (bdf << 12), value64 = value;
 
 		if (phys < ecam_start || phys >= ecam_end)
 			return ~0U;
-		page = window(WINDOW_MMIO, phys, PTE_RW | PTE_PCD | PTE_PWT);
-		page += offset;
-		switch (size) {
-		case 1:
-			if (write)
-				*(volatile uint8_t *)page = (uint8_t)value;
-			else
-				value = *(volatile uint8_t *)page;
-			break;
-		case 2:
-			if (write)
-				*(volatile uint16_t *)page = (uint16_t)value;
-			else
-				value = *(volatile uint16_t *)page;
-			break;
-		default:
-			if (write)
-				*(volatile uint32_t *)page = value;
-			else
-				value = *(volatile uint32_t *)page;
-		}
-		return value;
+		/* Well-formed accesses stay within the page. */
+		(void)access_registers(phys + offset, write, size, &value64);
+		return (uint32_t)value64;
 	}
 	lock_take(&hardware_lock);
 	port_out(PCI_ADDRESS, 4, (uint32_t)ENABLE | bdf << 8 | (offset & 0xfc));

@@ -98,6 +98,34 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t b
 	return address;
 }
 
+/* An access to registers at a host-physical address. False: it would leave the page. */
+static inline bool access_registers(uint64_t address, bool write, unsigned int size,
+				    uint64_t *value)
+{
+	volatile char *registers;
+
+	/* The window is one page. */
+	if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
+		return false;
+	registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_RW | PTE_PCD | PTE_PWT);
+	registers += address & ~PAGE_MASK;
+	switch (size) {
+#define ACCESS(bytes, type)                                         \
+	case bytes:                                                 \
+		if (write)                                          \
+			*(volatile type *)registers = (type)*value; \
+		else                                                \
+			*value = *(volatile type *)registers;       \
+		break
+		ACCESS(1, uint8_t);
+		ACCESS(2, uint16_t);
+		ACCESS(4, uint32_t);
+		ACCESS(8, uint64_t);
+#undef ACCESS
+	}
+	return true;
+}
+
 static inline void window_close(unsigned int slot)
 {
 	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
