@@ -9,6 +9,8 @@
 void inmate_start(uintptr_t comm_address);
 void ap_start(void);
 
+void console_init(void);
+
 #ifdef __x86_64__
 void interrupts_init(void);
 void interrupts_init_cpu(void);

@@ -76,6 +76,7 @@ void inmate_start(uintptr_t comm_address)
 		comm = region;
 		comm->cell_state = CL_STATE_RUNNING;
 	}
+	console_init();
 #ifdef __x86_64__
 	interrupts_init();
 	apic_init();
