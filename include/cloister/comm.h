@@ -20,7 +20,8 @@ enum cl_message {
 struct cl_comm {
 	uint64_t magic;
 	uint32_t abi_version;
-	uint32_t tsc_khz; /* frequency of the time-stamp counter, 0: not known */
+	uint32_t tsc_khz; /* frequency of arm64's system counter, x86's time-stamp counter; 0: not
+			     known */
 	uint32_t message; /* enum cl_message, written by the hypervisor; the cell sets it to NONE */
 	/*
 	 * Written by the cell: CL_STATE_RUNNING or CL_STATE_SHUT_DOWN. The cell sets the latter and
@@ -28,9 +29,15 @@ struct cl_comm {
 	 */
 	uint32_t cell_state;
 	uint32_t cpu_count;
-	uint32_t flags;			   /* CL_COMM_* */
-	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* x86: APIC ids, the first is the boot CPU */
-	uint64_t heartbeat;		   /* the cell may count here; shown by root's tools */
+	uint32_t flags; /* CL_COMM_* */
+	/* x86: APIC ids; arm64: affinity of MPIDR_EL1, Aff3 in bits 31:24. The first is the boot
+	 * CPU. */
+	uint32_t hw_ids[CL_COMM_MAX_CPUS];
+	uint64_t heartbeat; /* the cell may count here; shown by root's tools */
+	/* arm64: addresses of GICD, and of GICR (version 3) or GICC (version 2); x86: 0 */
+	uint64_t gic_dist, gic_cpu;
+	uint32_t gic_version;
+	uint32_t reserved;
 };
 
 #define CL_COMM_X2APIC 0x1 /* the local APICs are in x2APIC mode */

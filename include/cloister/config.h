@@ -20,8 +20,12 @@
 #define CL_CONFIG_MAX	16384	   /* bytes; a larger blob is refused */
 
 /* struct cl_config.flags */
-#define CL_CELL_ROOT  0x0001 /* the root cell's config: needs a platform section */
-#define CL_CELL_VUART 0x0002 /* give the cell a virtual 16550A at COM1 (x86: ports 0x3f8-0x3ff) */
+#define CL_CELL_ROOT 0x0001 /* the root cell's config: needs a platform section */
+/*
+ * Give the cell a virtual UART. x86: a 16550A at COM1 (ports 0x3f8-0x3ff); arm64: a PL011 at
+ * CL_VUART_ADDRESS.
+ */
+#define CL_CELL_VUART 0x0002
 /*
  * From its start on, root can neither load, change, stop nor destroy the cell, until the cell
  * releases itself (CL_HC_RELEASE) or the machine is reset. Not for the root cell.
@@ -33,6 +37,11 @@
  */
 #define CL_CELL_STRICT 0x0008
 #define CL_CELL_FLAGS  0x000f /* all that are defined */
+
+/* arm64: guest-physical address of the virtual UART, one page; a cell with CL_CELL_VUART has
+ * nothing else there. */
+#define CL_VUART_ADDRESS 0x09000000
+#define CL_VUART_SIZE	 0x1000
 
 struct cl_config {
 	char magic[8];	      /* CL_CONFIG_MAGIC */
@@ -46,7 +55,8 @@ struct cl_config {
 	/*
 	 * Guest-physical address at which the first CPU of the cell starts. x86: in 32-bit
 	 * protected mode with flat segments, paging and interrupts off, EBX = guest-physical
-	 * address of the comm region or 0. Not used by the root cell.
+	 * address of the comm region or 0. arm64: at EL1 with MMU, caches and interrupts off, X0 =
+	 * the same address. Not used by the root cell.
 	 */
 	uint64_t entry;
 };
@@ -58,6 +68,7 @@ enum cl_section_type {
 	CL_SEC_PIO = 4,	     /* struct cl_pio, x86 only */
 	CL_SEC_IRQCHIP = 5,  /* struct cl_irqchip */
 	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
+	CL_SEC_GIC = 7,	     /* struct cl_gic, exactly one, arm64's root only */
 };
 
 struct cl_section {
@@ -71,7 +82,12 @@ struct cl_section {
 /* "Find a place": the driver takes memory from the running kernel and fills the address in. */
 #define CL_AUTO (~0ULL)
 
-enum cl_console_type { CL_CONSOLE_NONE = 0, CL_CONSOLE_16550_PIO = 1 };
+enum cl_console_type {
+	CL_CONSOLE_NONE = 0,
+	CL_CONSOLE_16550_PIO = 1,
+	CL_CONSOLE_PL011 = 2,
+	CL_CONSOLE_16550_MMIO = 3, /* registers of 1 byte, one after the other */
+};
 
 struct cl_platform {
 	uint64_t hv_phys;   /* the hypervisor's own memory, 2 MiB aligned, or CL_AUTO */
@@ -116,10 +132,28 @@ struct cl_pio {
 	uint32_t length;
 };
 
-/* One interrupt controller with the pins that this cell owns. x86: an IOAPIC. */
+/*
+ * One interrupt controller with the pins that this cell owns. x86: an IOAPIC. arm64: the GIC's
+ * distributor, whose pins are the shared interrupts, by INTID; an entry for each 128 of them.
+ */
 struct cl_irqchip {
 	uint64_t address; /* physical address of its registers */
-	uint64_t pins[2]; /* bit n: pin n belongs to this cell */
+	uint64_t pins[2]; /* bit n: pin first + n belongs to this cell */
+	uint32_t first;	  /* x86: 0; arm64: 32, 160, 288, ... */
+	uint32_t reserved;
+};
+
+/* arm64: where the parts of the interrupt controller are. Addresses are 0 where there is no such
+ * part. */
+struct cl_gic {
+	uint32_t version;	  /* 2 or 3; 4 is used as 3 */
+	uint32_t maintenance_irq; /* INTID, 16 to 31 */
+	uint64_t dist_phys;	  /* GICD: 64 KiB, version 2: 4 KiB */
+	uint64_t redist_phys;	  /* version 3: GICR, 128 KiB for each CPU in one piece */
+	uint64_t redist_size;	  /* bytes */
+	uint64_t cpu_phys;	  /* version 2: GICC, 8 KiB */
+	uint64_t hyp_phys;	  /* version 2: GICH, 4 KiB */
+	uint64_t vcpu_phys;	  /* version 2: GICV, 8 KiB */
 };
 
 struct cl_pci_device {
@@ -174,5 +208,6 @@ extern const char cl_blob_size[];
 #define CLOISTER_IRQCHIP(...) \
 	CL_SECTION(5, CL_SEC_IRQCHIP, struct cl_irqchip, cl_irq_sec, __VA_ARGS__)
 #define CLOISTER_PCI(...) CL_SECTION(6, CL_SEC_PCI, struct cl_pci_device, cl_pci_sec, __VA_ARGS__)
+#define CLOISTER_GIC(...) CL_SECTION(7, CL_SEC_GIC, struct cl_gic, cl_gic_sec, { __VA_ARGS__ })
 
 #endif

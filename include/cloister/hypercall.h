@@ -2,12 +2,17 @@
 /*
  * Hypercalls. x86: VMMCALL (AMD) with RAX = number, RDI, RSI, RDX = arguments; the result is in
  * RAX, a negative errno on failure; all other registers are kept. Only ring 0 may call (else
- * -EPERM). A management call that is refused leaves the reason in struct cl_info.finding.
+ * -EPERM). arm64: HVC #CL_HVC_IMMEDIATE with X0 = number, X1 to X3 = arguments, result in X0; all
+ * other registers are kept; EL0 cannot execute HVC. A management call that is refused leaves the
+ * reason in struct cl_info.finding.
  */
 #ifndef CLOISTER_HYPERCALL_H
 #define CLOISTER_HYPERCALL_H
 
 #include <cloister/types.h>
+
+/* Not 0, which SMCCC has. */
+#define CL_HVC_IMMEDIATE 0x434c
 
 enum cl_hypercall {
 	/* any cell: argument enum cl_get_info; -EINVAL for an unknown one */

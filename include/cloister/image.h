@@ -5,8 +5,15 @@
  *
  * The driver copies the image to the start of the hypervisor's memory, fills in struct cl_system at
  * system_offset, and calls `entry` on every online CPU with interrupts off, on page tables of its
- * own that map the hypervisor's memory at virt_base and the driver's trampoline at its Linux
+ * own that map the hypervisor's memory at virt_base and (x86) the driver's trampoline at its Linux
  * address.
+ *
+ * arm64: the entry is reached by the kernel's hyp stub, at EL2 with the MMU off and at its physical
+ * address, with X0 = number of the CPU, X1 = physical address of the driver's level-0 table. The
+ * table is for TCR_EL2.T0SZ = 16, 4 KiB granule, MAIR_EL2 attribute 0 = Normal write-back (0xff);
+ * it also maps the 2 MiB at hv_phys one to one; image and tables are cleaned to the point of
+ * coherency. The caller's HVC then returns with X0 = 0, or a negative errno, and X18-X30, SP_EL1
+ * and all of EL1's system registers as they were.
  */
 #ifndef CLOISTER_IMAGE_H
 #define CLOISTER_IMAGE_H
@@ -30,7 +37,7 @@ struct cl_image {
 	uint64_t system_offset; /* offset of struct cl_system */
 	uint64_t info_offset;	/* offset of the info region */
 	uint64_t info_size;
-	char flavour[16]; /* "amd", "intel" */
+	char flavour[16]; /* "amd", "arm64" */
 	char version[16];
 };
 
@@ -47,13 +54,13 @@ struct cl_system {
 	uint64_t config_offset; /* root config, from the start of the image */
 	uint64_t config_size;
 	/*
-	 * The trampoline: one page of kernel text that is mapped at the same address before and
-	 * after the switch of page tables.
+	 * x86, else 0. The trampoline: one page of kernel text that is mapped at the same address
+	 * before and after the switch of page tables.
 	 */
 	uint64_t trampoline_virt;
 	uint64_t trampoline_phys;
 	uint64_t exit_virt; /* address inside it: back to native Linux, see driver/trampoline_x86.S */
-	uint32_t tsc_khz;
+	uint32_t tsc_khz;   /* arm64: frequency of the system counter */
 	uint32_t cpu_count;  /* CPUs that will call entry */
 	uint32_t fail_stage; /* fault injection (CONFIG_FAULT_INJECT): stage and CPU that is to fail
 			      */
@@ -62,7 +69,7 @@ struct cl_system {
 	uint32_t reserved;
 	struct {
 		uint32_t id;	/* Linux' number */
-		uint32_t hw_id; /* APIC id */
+		uint32_t hw_id; /* as in struct cl_comm */
 	} cpus[CL_IMAGE_MAX_CPUS];
 };
 

@@ -65,33 +65,36 @@ enum cl_exit {
 	CL_EXIT_KICK, /* NMI used by the hypervisor between CPUs, or an NMI for the cell */
 	CL_EXIT_HYPERCALL,
 	CL_EXIT_CPUID,
-	CL_EXIT_MSR_READ,
+	CL_EXIT_MSR_READ, /* arm64: system registers */
 	CL_EXIT_MSR_WRITE,
-	CL_EXIT_ICR, /* x2APIC interrupt command */
+	CL_EXIT_ICR, /* x2APIC interrupt command; arm64: SGI */
 	CL_EXIT_PIO,
-	CL_EXIT_XAPIC, /* xAPIC register page */
-	CL_EXIT_IOAPIC,
-	CL_EXIT_PCI,  /* configuration space, ports or ECAM */
-	CL_EXIT_MMIO, /* other emulated device registers */
+	CL_EXIT_XAPIC,	/* xAPIC register page; arm64: GICR */
+	CL_EXIT_IOAPIC, /* arm64: GICD */
+	CL_EXIT_PCI,	/* configuration space, ports or ECAM */
+	CL_EXIT_MMIO,	/* other emulated device registers */
 	CL_EXIT_CR,
 	CL_EXIT_XSETBV,
 	CL_EXIT_INIT,	   /* INIT, SIPI, CPU start and stop */
 	CL_EXIT_EXCEPTION, /* intercepted exceptions, machine check */
 	CL_EXIT_OTHER,	   /* everything else, each with a log line */
+	CL_EXIT_INTERRUPT, /* arm64: an interrupt on its way to the cell */
+	CL_EXIT_FIRMWARE,  /* arm64: PSCI and other calls by SMC or HVC #0 */
 	CL_EXIT_COUNT
 };
 
-#define CL_EXIT_NAMES                                                                         \
-	{                                                                                     \
-		"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic", \
-			"ioapic", "pci", "mmio", "cr", "xsetbv", "init", "exception", "other" \
+#define CL_EXIT_NAMES                                                                          \
+	{                                                                                      \
+		"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic",  \
+			"ioapic", "pci", "mmio", "cr", "xsetbv", "init", "exception", "other", \
+			"interrupt", "firmware"                                                \
 	}
 
 #define CL_NO_CELL 0xffffffffU
 
 struct cl_cpu_info {
 	uint32_t id;		       /* root Linux' number */
-	uint32_t hw_id;		       /* x86: APIC id */
+	uint32_t hw_id;		       /* as in struct cl_comm */
 	uint32_t cell;		       /* id of its cell, CL_NO_CELL: slot not in use */
 	uint32_t state;		       /* enum cl_cpu_state */
 	uint64_t exits[CL_EXIT_COUNT]; /* since the CPU was given to its cell */
