@@ -19,7 +19,7 @@
 
 MODULE_FIRMWARE(IMAGE);
 
-/* The result of an HVC #0 with this argument, -1 if there is nobody who takes it. */
+/* The result of an HVC #0 with this argument, NOBODY if the CPU does not know the instruction. */
 unsigned long cloister_probe(unsigned long argument);
 
 const bool cl_arch_hot_remove; /* Linux does not let memory go that it had from the start */
@@ -45,7 +45,7 @@ static u64 entry_table, entry_address;
 #define CTR_DMINLINE 16 /* log2 of words */
 
 #define STUB_UNUSED 0x1000 /* a call that the stub does not know */
-#define NOBODY	    (~0UL)
+#define NOBODY	    (-2UL) /* -1 is what SMCCC says to unknown calls */
 
 u16 cl_arch_id(void)
 {
@@ -138,13 +138,14 @@ int cl_arch_check(char *message)
 		       cpu);
 		return -ENODEV;
 	case NO_ANSWER:
+		cl_say(message,
+		       "CPU %u: the kernel was not started at EL2 (HVC is an undefined instruction): have the firmware or boot loader start it there",
+		       cpu);
+		return -ENODEV;
 	case NO_STUB:
 		cl_say(message,
-		       "CPU %u: EL2 is not the kernel's to give (%s): boot with kvm-arm.mode=none, and have the firmware or boot loader start the kernel at EL2",
-		       cpu,
-		       atomic_read(&fitness.worst) == NO_STUB
-			       ? "KVM or another hypervisor has it"
-			       : "KVM or another hypervisor has it, or the kernel was started at EL1");
+		       "CPU %u: KVM or another hypervisor has EL2: boot with kvm-arm.mode=none",
+		       cpu);
 		return -EBUSY;
 	case NO_GRANULE:
 		cl_say(message,

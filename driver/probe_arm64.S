@@ -7,7 +7,7 @@
 
 	.text
 
-/* unsigned long cloister_probe(unsigned long argument) */
+/* unsigned long cloister_probe(unsigned long argument): the answer, or -2 for none */
 SYM_FUNC_START(cloister_probe)
 	stp	x29, x30, [sp, #-32]!
 	mov	x29, sp
@@ -34,6 +34,6 @@ vectors:
 	mrs	x0, elr_el1
 	add	x0, x0, #4
 	msr	elr_el1, x0
-	mov	x0, #-1
+	mov	x0, #-2
 	eret
 	.org	vectors + 0x800
