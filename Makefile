@@ -58,14 +58,7 @@ all: $(SUBDIRS)
 
 $(SUBDIRS): $(AUTOCONF)
 	@echo "  MAKE    $@"
-	@$(ARCHMAKE) -C $@ $(FLAGS)
-
-# Another architecture's json-c, from scripts/fetch-kernel, is linked statically.
-SYSROOT := $(CURDIR)/build/arm64/sysroot/usr
-ifneq ($(CROSS_COMPILE),)
-tools/hvctl static-hvctl install: FLAGS = CC=$(CROSS_COMPILE)gcc CFLAGS='-O2 -g -I$(SYSROOT)/include' \
-	LDFLAGS='-L$(SYSROOT)/lib/$(CROSS_COMPILE:-=)'
-endif
+	@$(ARCHMAKE) -C $@
 
 # Changes the file only if its content changes: SET may be different each time.
 $(AUTOCONF): FORCE
@@ -113,7 +106,7 @@ static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
 
 static-hvctl:
 	@echo "  MAKE    tools/hvctl (static)"
-	@$(ARCHMAKE) -C tools/hvctl STATIC=1 $(FLAGS)
+	@$(ARCHMAKE) -C tools/hvctl STATIC=1
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
@@ -209,7 +202,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share/cloister
 DKMS = $(DESTDIR)$(PREFIX)/src/cloister-$(VERSION)
 
 install: all
-	@$(ARCHMAKE) -C tools/hvctl DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(FLAGS) install
+	@$(ARCHMAKE) -C tools/hvctl DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	install -d $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include $(DKMS) $(SHARE)
 	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
 	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
