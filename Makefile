@@ -132,7 +132,7 @@ built: kernels
 	@for arch in $(ARCHS); do \
 		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools || exit 1; \
 	done
-	@$(MAKE) --no-print-directory icount
+	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) icount
 
 test: built fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
@@ -151,13 +151,13 @@ fuzz: fuzz-targets
 
 fuzz-targets: setup
 	@echo "  MAKE    tests/fuzz"
-	@$(SUBMAKE) -C tests/fuzz BUILD=$(BUILD)
+	@$(SUBMAKE) -C tests/fuzz BUILD=$(CURDIR)/build
 
-# scripts/demo and scripts/bench, where there are any.
-SHOWS := $(notdir $(wildcard scripts/demo scripts/bench))
+demo: built
+	@scripts/demo $(ARCH)
 
-$(SHOWS): built
-	@scripts/$@
+bench: built
+	@scripts/bench
 
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)
 
@@ -239,7 +239,8 @@ help:
 	@echo "  unit, system   one of them"
 	@echo "  fuzz           fuzz targets, FUZZ_TIME=600 seconds each; FUZZ='config uart' only these"
 	@echo "Showing; these build and download as well:"
-	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there"
+	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there;"
+	@echo "                 ARCH=arm64 for such a machine"
 	@echo "  bench          what exits and management operations cost, for docs/benchmarks.md"
 	@echo "Checks of the sources:"
 	@echo "  lint           cppcheck, sparse, Kconfig.defaults"
@@ -249,4 +250,4 @@ help:
 FORCE:
 
 .PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
-	kernels built $(SHOWS) test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE
+	kernels built demo bench test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE
