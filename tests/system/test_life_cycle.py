@@ -60,8 +60,8 @@ def test_two_cells(enabled):
     cloister.wait_output(machine, "smp", r"^smp: 2 of 2 CPUs run\r$")
     cloister.wait_output(machine, "smp", r"^smp: 50 x IPI to CPU 1 and back: min \d+ avg \d+ max \d+ ns\r$")
     cloister.wait_output(machine, "smp", r"^smp: 2 CPUs counted to 2048 \(expected 2048\) in \d+ us\r$")
-    apic = "x2" if uses_x2apic(machine) else "x"
-    cloister.wait_output(machine, "timer", rf"^timer: one interrupt every 10000 us, {apic} APIC, \S+ mode\r$")
+    apic = "x2APIC" if uses_x2apic(machine) else "xAPIC"
+    cloister.wait_output(machine, "timer", rf"^timer: one interrupt every 10000 us, {apic}, \S+ mode\r$")
     cloister.wait_output(machine, "timer", r"^timer: latency of 20[01] interrupts\r\n  min \d+ ticks, \d+ ns\r$")
 
     cells = cloister.cells(machine)

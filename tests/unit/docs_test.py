@@ -139,7 +139,7 @@ class Hvctl(unittest.TestCase):
 
 
 class Inmates(unittest.TestCase):
-    header = read("inmates/lib/inmate.h")
+    header = "".join(read(f"inmates/lib/{name}.h") for name in ("inmate", "x86/inmate_arch", "arm64/inmate_arch"))
 
     def test_functions_exist(self):
         for name in re.findall(r"`(\w+)\(", read("docs/writing-an-inmate.md")):
