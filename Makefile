@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Top of the build: "make help" lists what there is. Everything goes to build/; each directory's
-# Makefile gets BUILD, the absolute path of it, and VERSION. V=1 shows the commands.
+# Top of the build: "make help" lists what there is. Everything goes to build/, what is for arm64 to
+# build/arm64; each directory's Makefile gets BUILD, the absolute path of it, ARCH, CROSS_COMPILE and
+# VERSION. V=1 shows the commands.
 
 VERSION := $(file <VERSION)
 
-BUILD := $(CURDIR)/build
+# x86 or arm64
+HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x86)
+ARCH := $(HOST_ARCH)
+GNU_x86 := x86_64-linux-gnu-
+GNU_arm64 := aarch64-linux-gnu-
+ifeq ($(filter $(ARCH),x86 arm64),)
+$(error ARCH is x86 or arm64, not $(ARCH))
+endif
+CROSS_COMPILE := $(if $(filter $(ARCH),$(HOST_ARCH)),,$(GNU_$(ARCH)))
+
+# What tests need: an amd64 machine tests both.
+ARCHS := $(if $(filter x86,$(HOST_ARCH)),x86) arm64
+
+BUILD := $(CURDIR)/build$(if $(filter arm64,$(ARCH)),/arm64)
 PREFIX := /usr/local
 DESTDIR :=
 
@@ -34,6 +48,8 @@ export VERSION
 
 V :=
 SUBMAKE := $(MAKE) --no-print-directory $(if $(V),,-s)
+# for what is built for ARCH
+ARCHMAKE = $(SUBMAKE) ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE) BUILD=$(BUILD)
 
 SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/hvctl/Makefile inmates/Makefile configs/Makefile))
 AUTOCONF := $(BUILD)/include/generated/cloister_autoconf.h
@@ -42,7 +58,7 @@ all: $(SUBDIRS)
 
 $(SUBDIRS): $(AUTOCONF)
 	@echo "  MAKE    $@"
-	@$(SUBMAKE) -C $@ BUILD=$(BUILD)
+	@$(ARCHMAKE) -C $@
 
 # Changes the file only if its content changes: SET may be different each time.
 $(AUTOCONF): FORCE
@@ -50,7 +66,7 @@ $(AUTOCONF): FORCE
 
 # The image that system tests of failing starts use, in build/fault-inject/hypervisor.
 fault-inject:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault-inject SET="FAULT_INJECT=y" hypervisor
+	@$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD)/fault-inject SET="FAULT_INJECT=y" hypervisor
 
 menuconfig: need-kconfiglib
 	@mkdir -p $(BUILD)
@@ -69,6 +85,7 @@ need-kconfiglib:
 
 # The module is built in a tree of links to the sources, laid out as the one that DKMS gets.
 DRIVER := $(BUILD)/driver/$(FLAVOUR)
+KBUILD = $(MAKE) --no-print-directory ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE)
 
 modules:
 	@test -d "$(KDIR)" || { echo "no kernel headers in $(KDIR): install them, or set KDIR"; exit 1; }
@@ -78,7 +95,7 @@ modules:
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
 	@ln -sf $(CURDIR)/hypervisor/check.c $(DRIVER)/check.c
 	@echo "  MAKE    driver ($(FLAVOUR))"
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(DRIVER) modules
+	@$(KBUILD) -C $(KDIR) M=$(DRIVER) modules
 
 # QEMU plugin that counts instructions.
 icount:
@@ -89,27 +106,33 @@ static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
 
 static-hvctl:
 	@echo "  MAKE    tools/hvctl (static)"
-	@$(SUBMAKE) -C tools/hvctl BUILD=$(BUILD) STATIC=1
+	@$(ARCHMAKE) -C tools/hvctl STATIC=1
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
+# The hostile module is x86's.
 test-module-%:
-	@$(MAKE) --no-print-directory modules FLAVOUR=$*
+	@$(MAKE) --no-print-directory ARCH=$(ARCH) modules FLAVOUR=$*
+ifeq ($(ARCH),x86)
 	@mkdir -p $(BUILD)/tests/modules/$*
 	@cp -rsf $(CURDIR)/tests/modules/. $(BUILD)/tests/modules/$*
 	@ln -sfn $(CURDIR)/include $(BUILD)/tests/modules/$*/include
 	@echo "  MAKE    tests/modules ($*)"
-	@$(MAKE) --no-print-directory -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
+	@$(KBUILD) -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
+endif
 
 setup:
 	@scripts/setup
 
 kernels: setup
-	@scripts/fetch-kernel $(KERNELS)
+	@for arch in $(ARCHS); do scripts/fetch-kernel --arch $$arch $(KERNELS) || exit 1; done
 
 # In steps: nothing can be built before the setup.
 built: kernels
-	@$(MAKE) --no-print-directory all fault-inject test-modules static-tools icount
+	@for arch in $(ARCHS); do \
+		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools || exit 1; \
+	done
+	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) icount
 
 test: built fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
@@ -128,13 +151,13 @@ fuzz: fuzz-targets
 
 fuzz-targets: setup
 	@echo "  MAKE    tests/fuzz"
-	@$(SUBMAKE) -C tests/fuzz BUILD=$(BUILD)
+	@$(SUBMAKE) -C tests/fuzz BUILD=$(CURDIR)/build
 
-# scripts/demo and scripts/bench, where there are any.
-SHOWS := $(notdir $(wildcard scripts/demo scripts/bench))
+demo: built
+	@scripts/demo $(ARCH)
 
-$(SHOWS): built
-	@scripts/$@
+bench: built
+	@scripts/bench
 
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)
 
@@ -149,15 +172,23 @@ lint: lint-cppcheck $(addprefix lint-sparse-,$(subst tools/,,$(filter hypervisor
 	@KCONFIG_CONFIG=$(BUILD)/defaults.check $(PYTHON) -m alldefconfig >/dev/null
 	@cmp $(BUILD)/defaults.check Kconfig.defaults
 
-LINT_INCLUDES := hypervisor/include hypervisor/arch/x86/include hypervisor/arch/x86/svm tests/unit
+LINT_INCLUDES := include $(BUILD)/include hypervisor/include tests/unit
+LINT_x86 := -D__x86_64__ $(addprefix -I ,hypervisor/arch/x86/include hypervisor/arch/x86/svm inmates/lib/x86)
+LINT_arm64 := -D__aarch64__ $(addprefix -I ,hypervisor/arch/arm64/include inmates/lib/arm64)
+
+lint-cppcheck: lint-cppcheck-x86 lint-cppcheck-arm64
+	@cppcheck --version
 
 # Not the driver: kernel headers make no sense to cppcheck. "make modules C=2" runs sparse on it.
-lint-cppcheck: $(AUTOCONF)
-	@cppcheck --version
+lint-cppcheck-%: $(AUTOCONF)
+	@echo "  CPPCHECK $*"
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingIncludeSystem --suppress=unusedStructMember \
-		-D__x86_64__ $(addprefix -I ,include $(BUILD)/include $(LINT_INCLUDES)) \
-		$(filter-out driver/%,$(filter %.c,$(SOURCES)))
+		$(LINT_$*) $(addprefix -I ,$(LINT_INCLUDES)) \
+		$(filter-out driver/% $(addsuffix %,$(wildcard */$(OTHER_$*)/ */*/$(OTHER_$*)/)),$(filter %.c,$(SOURCES)))
+
+OTHER_x86 := arm64
+OTHER_arm64 := x86
 
 # cgcc runs sparse, then the compiler.
 lint-sparse-%: $(AUTOCONF)
@@ -165,13 +196,13 @@ lint-sparse-%: $(AUTOCONF)
 	@rm -rf $(BUILD)/sparse/$*
 	@mkdir -p $(BUILD)/sparse
 	@ln -sfn ../include $(BUILD)/sparse/include
-	@$(SUBMAKE) -C $(filter %$*,$(SUBDIRS)) BUILD=$(BUILD)/sparse CC=cgcc
+	@$(SUBMAKE) -C $(filter %$*,$(SUBDIRS)) BUILD=$(BUILD)/sparse ARCH=$(HOST_ARCH) CC=cgcc
 
 SHARE = $(DESTDIR)$(PREFIX)/share/cloister
 DKMS = $(DESTDIR)$(PREFIX)/src/cloister-$(VERSION)
 
 install: all
-	@$(SUBMAKE) -C tools/hvctl BUILD=$(BUILD) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	@$(ARCHMAKE) -C tools/hvctl DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
 	install -d $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include $(DKMS) $(SHARE)
 	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
 	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
@@ -184,21 +215,21 @@ install: all
 
 clean:
 	@for entry in $(BUILD)/* $(BUILD)/.config; do \
-		case $$entry in $(BUILD)/kernels | $(BUILD)/apt) ;; *) rm -rf "$$entry" ;; esac; \
+		case $$entry in $(BUILD)/kernels | $(BUILD)/apt | $(BUILD)/arm64 | $(BUILD)/sysroot) ;; *) rm -rf "$$entry" ;; esac; \
 	done
 
 distclean:
-	rm -rf $(BUILD)
+	rm -rf $(CURDIR)/build
 
 help:
-	@echo "Building, without network:"
+	@echo "Building, without network; ARCH=arm64 builds for arm64, to build/arm64:"
 	@echo "  all            hypervisor, tools, inmates and cell configs (default)"
 	@echo "  modules        driver for the running kernel; KDIR=<kernel build directory> for another,"
 	@echo "                 FLAVOUR=$(firstword $(KERNELS)) for a test kernel; result in build/driver/<FLAVOUR>"
 	@echo "  menuconfig     change the configuration, in build/.config"
 	@echo "  defconfig      set the configuration back to Kconfig.defaults"
 	@echo "  install        to DESTDIR and PREFIX ($(PREFIX))"
-	@echo "  clean          remove all results; keeps downloaded kernels"
+	@echo "  clean          remove all results for ARCH; keeps downloaded kernels"
 	@echo "  distclean      remove build/"
 	@echo "Testing; these install packages and download kernels where missing:"
 	@echo "  setup          only install the packages"
@@ -208,7 +239,8 @@ help:
 	@echo "  unit, system   one of them"
 	@echo "  fuzz           fuzz targets, FUZZ_TIME=600 seconds each; FUZZ='config uart' only these"
 	@echo "Showing; these build and download as well:"
-	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there"
+	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there;"
+	@echo "                 ARCH=arm64 for such a machine"
 	@echo "  bench          what exits and management operations cost, for docs/benchmarks.md"
 	@echo "Checks of the sources:"
 	@echo "  lint           cppcheck, sparse, Kconfig.defaults"
@@ -218,4 +250,4 @@ help:
 FORCE:
 
 .PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
-	kernels built $(SHOWS) test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE
+	kernels built demo bench test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE

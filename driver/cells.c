@@ -240,6 +240,7 @@ int cl_cell_load(u32 id, u64 address, const void __user *data, u64 length, bool 
 		if (!memory)
 			return -ENOMEM;
 		err = copy_image(memory + (phys - start), data, length);
+		cl_arch_sync(memory + (phys - start), length);
 		memunmap(memory);
 		return err;
 	}

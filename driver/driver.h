@@ -73,16 +73,33 @@ int cl_sysfs_add_cell(struct cl_driver_cell *cell);
 void cl_sysfs_remove_cell(struct cl_driver_cell *cell);
 extern const struct attribute_group *cl_groups[];
 
-/* Architecture: x86.c */
-int cl_arch_check(char *message); /* can this machine be enabled now? */
-const char *cl_arch_image(void);  /* file name of the image that fits, or NULL */
-u32 cl_arch_hw_id(void);	  /* of this CPU */
+/* tables.c: page tables for the entry, in one piece of CL_TABLES_SIZE bytes */
+#define CL_TABLES_SIZE (8 * 4096)
+u64 *cl_tables_begin(void); /* the top table, or NULL */
+/*
+ * Walk down to the entry of that level (1: page table) that maps virt. Tables that are missing are
+ * linked in with flags. NULL: more are needed than there are.
+ */
+u64 *cl_tables_entry(unsigned int levels, u64 virt, unsigned int level, u64 flags);
+void cl_tables_end(void); /* harmless without a begin */
+
+/* Architecture: x86.c, arm64.c */
+extern const bool cl_arch_hot_remove;	       /* memory that Linux had at boot can be removed */
+extern const char *const cl_arch_reserve_hint; /* how to keep memory from Linux */
+int cl_arch_check(char *message);	       /* can this machine be enabled now? */
+const char *cl_arch_image(void);	       /* file name of the image that fits, or NULL */
+bool cl_arch_refuses_module(const char *name); /* it cannot be loaded while enabled */
+u32 cl_arch_hw_id(void);		       /* of this CPU */
 int cl_arch_prepare(const struct cl_image *image, struct cl_system *system);
-void cl_arch_finish(void);
 int cl_arch_enter(unsigned int cpu); /* on each CPU, interrupts off: into the hypervisor */
 int cl_arch_leave(void);	     /* on each CPU, interrupts off: CL_HC_DISABLE */
 long cl_arch_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1,
 		       unsigned long arg2);
+/*
+ * What was written to this memory is what others see who do not use the caches, and it can be
+ * executed.
+ */
+void cl_arch_sync(void *memory, size_t size);
 u16 cl_arch_id(void);
 u8 cl_arch_phys_bits(void);
 

@@ -222,7 +222,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 {
 	const struct firmware *firmware;
 	atomic_t result = ATOMIC_INIT(0);
-	const char *name = cl_arch_image();
+	const char *name;
 	int err;
 
 	if (cl_enabled) {
@@ -236,6 +236,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 		err = check_cpus(message);
 	if (err)
 		return err;
+	name = cl_arch_image();
 	err = request_firmware(&firmware, name, cl_device);
 	if (err) {
 		cl_say(message,
@@ -277,6 +278,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 		goto out_tables;
 	}
 
+	cl_arch_sync(hv, cl_hv_range.size);
 	on_each_cpu(enter_cpu, &result, 1);
 	err = atomic_read(&result);
 	if (err) {
@@ -284,7 +286,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 		save_info();
 		goto out_tables;
 	}
-	cl_arch_finish();
+	cl_tables_end();
 	cl_info = hv + image.info_offset;
 	cl_enabled = true;
 	cpus_read_unlock();
@@ -293,7 +295,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 	return 0;
 
 out_tables:
-	cl_arch_finish();
+	cl_tables_end();
 out_cpus:
 	cpus_read_unlock();
 	memunmap(hv);

@@ -53,10 +53,7 @@ static long version(struct cl_ioc_version *arg)
 	arg->enabled = cl_enabled;
 	strscpy(arg->driver, CL_DRIVER_VERSION, sizeof(arg->driver));
 	strscpy(arg->image, cl_arch_image() ?: "", sizeof(arg->image));
-	if (!arg->image[0])
-		cl_say(arg->message,
-		       "there is no Cloister image for this CPU: AMD with SVM is supported");
-	else if (!cl_enabled)
+	if (!cl_enabled)
 		(void)cl_arch_check(arg->message);
 	return 0;
 }
@@ -183,13 +180,12 @@ static int before_suspend(struct notifier_block *block, unsigned long event, voi
 	return notifier_from_errno(-EBUSY);
 }
 
-/* KVM would find SVM in use and its own set-up refused: it does not get that far. */
 static int before_module(struct notifier_block *block, unsigned long event, void *data)
 {
 	struct module *module = data;
 
 	if (event != MODULE_STATE_COMING || !READ_ONCE(cl_enabled) ||
-	    (strcmp(module->name, "kvm_amd") && strcmp(module->name, "kvm_intel")))
+	    !cl_arch_refuses_module(module->name))
 		return NOTIFY_DONE;
 	pr_err("cloister: %s cannot be loaded while enabled: hvctl disable comes first\n",
 	       module->name);
@@ -229,4 +225,3 @@ module_exit(cloister_unload);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Cloister static partitioning hypervisor");
 MODULE_VERSION(CL_DRIVER_VERSION);
-MODULE_FIRMWARE("cloister/cloister-amd.bin");

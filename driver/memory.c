@@ -3,14 +3,18 @@
  * Memory for the hypervisor and the cells, without boot parameters. First choice: whole memory
  * blocks are taken out of the running kernel (memory hot-remove), which then knows nothing of them.
  * Where that is not possible, a contiguous range is allocated; it stays in the kernel's books. Both
- * are given back at disable. A range that the kernel never had, by memmap=, is used as it is.
+ * are given back at disable. A range that the kernel never had, or that is reserved, is used as it
+ * is.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/ioport.h>
+#include <linux/kexec.h>
 #include <linux/memory.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/sizes.h>
 #include <linux/memory_hotplug.h>
 #include <linux/sched/task.h>
@@ -116,13 +120,17 @@ static int search(const struct ram_map *map, u64 size, u64 step, bool removable,
 /* The pages are ours alone; /proc/kcore and crash dumps leave them out. */
 static int allocate_range(u64 start, u64 size)
 {
-	unsigned long first = PHYS_PFN(start);
-	int err = alloc_contig_range(first, first + PHYS_PFN(size), MIGRATE_MOVABLE,
-				     GFP_KERNEL | __GFP_NOWARN);
+	unsigned long first = PHYS_PFN(start), last = PHYS_PFN(start + size - 1);
+	struct page *page = pfn_to_online_page(first);
+	int err;
 
+	/* The caller of alloc_contig_range() is to see to it that the range is in one zone. */
+	if (!page || !pfn_to_online_page(last) || page_zone(page) != page_zone(pfn_to_page(last)))
+		return -EINVAL;
+	err = alloc_contig_range(first, last + 1, MIGRATE_MOVABLE, GFP_KERNEL | __GFP_NOWARN);
 	if (err)
 		return err;
-	for (unsigned long pfn = first; pfn < first + PHYS_PFN(size); pfn++)
+	for (unsigned long pfn = first; pfn <= last; pfn++)
 		__SetPageOffline(pfn_to_page(pfn));
 	allocated = (struct cl_range){ start, size };
 	return 0;
@@ -144,21 +152,65 @@ static int find_memory(u64 size, char *message)
 	struct ram_map *map;
 	int err;
 
-	if (last_start && !remove_blocks(last_start, round_up(size, block)))
+	if (cl_arch_hot_remove && last_start && !remove_blocks(last_start, round_up(size, block)))
 		return 0;
 	map = read_ram_map();
 	if (!map)
 		return -ENOMEM;
-	err = search(map, round_up(size, block), block, true, remove_blocks);
+	err = -ENOMEM;
+	if (cl_arch_hot_remove)
+		err = search(map, round_up(size, block), block, true, remove_blocks);
 	if (err)
 		err = search(map, size, max_t(u64, SZ_2M, rounddown_pow_of_two(size) / 4), false,
 			     allocate_range);
 	kfree(map);
 	if (err)
 		cl_say(message,
-		       "platform: no %llu MiB in one piece could be taken from Linux (%u places tried): free memory, make pool_size smaller, or reserve a range with memmap= and name it in the config",
-		       size >> 20, MAX_TRIES);
+		       "platform: no %llu MiB in one piece could be taken from Linux (%u places tried): free memory, make pool_size smaller, or reserve a range (%s) and name it in the config",
+		       size >> 20, MAX_TRIES, cl_arch_reserve_hint);
 	return err;
+}
+
+static int compare_range(struct resource *resource, void *data)
+{
+	const struct cl_range *range = data;
+
+	return resource->start <= range->start && resource->end >= range->start + range->size - 1;
+}
+
+/* The place for a crash kernel, as long as there is none in it. */
+static bool for_crash_kernel(struct cl_range range)
+{
+	return !kexec_crash_loaded() &&
+	       walk_iomem_res_desc(IORES_DESC_CRASH_KERNEL, IORESOURCE_MEM, range.start,
+				   range.start + range.size - 1, &range, compare_range) == 1;
+}
+
+/* A node of the device tree's reserved-memory that has no driver and is not lent to Linux. */
+static bool reserved_by_device_tree(struct cl_range range)
+{
+	struct device_node *parent = of_find_node_by_path("/reserved-memory"), *node = NULL;
+	bool found = false;
+
+	while ((node = of_get_next_child(parent, node))) {
+		struct resource resource;
+
+		for (int i = 0; !found && !of_address_to_resource(node, i, &resource); i++)
+			found = compare_range(&resource, &range) &&
+				!of_property_present(node, "compatible") &&
+				!of_property_present(node, "reusable");
+	}
+	of_node_put(parent);
+	return found;
+}
+
+static bool unused_by_linux(u64 start, u64 size)
+{
+	struct cl_range range = { start, size };
+
+	return region_intersects(start, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) ==
+		       REGION_DISJOINT ||
+	       for_crash_kernel(range) || reserved_by_device_tree(range);
 }
 
 static int take_named(u64 start, u64 size, char *message)
@@ -167,8 +219,7 @@ static int take_named(u64 start, u64 size, char *message)
 	struct ram_map *map;
 	int err;
 
-	if (region_intersects(start, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) ==
-	    REGION_DISJOINT)
+	if (unused_by_linux(start, size))
 		return 0;
 	map = read_ram_map();
 	if (!map)
@@ -179,7 +230,7 @@ static int take_named(u64 start, u64 size, char *message)
 	for (unsigned int i = 0; i < map->count; i++) {
 		const struct cl_range *ram = &map->ram[i];
 
-		if (first >= ram->start && end <= ram->start + ram->size &&
+		if (cl_arch_hot_remove && first >= ram->start && end <= ram->start + ram->size &&
 		    !below_inner(map, ram, first))
 			err = remove_blocks(first, end - first);
 	}
@@ -188,8 +239,8 @@ static int take_named(u64 start, u64 size, char *message)
 	kfree(map);
 	if (err)
 		cl_say(message,
-		       "platform: Linux does not let go of memory %#llx-%#llx (error %d): name another place, write CL_AUTO, or reserve it with memmap=%lluM$%#llx",
-		       first, end - 1, err, size >> 20, start);
+		       "platform: Linux does not let go of memory %#llx-%#llx (error %d): name another place, write CL_AUTO, or reserve it (%s)",
+		       start, start + size - 1, err, cl_arch_reserve_hint);
 	return err;
 }
 
@@ -317,12 +368,11 @@ int cl_memory_check(const struct cl_config *config, char *message)
 		if (region.phys >= cl_pool_range.start &&
 		    region.phys + region.size <= cl_pool_range.start + cl_pool_range.size)
 			continue;
-		if (region_intersects(region.phys, region.size, IORESOURCE_SYSTEM_RAM,
-				      IORES_DESC_NONE) == REGION_DISJOINT)
+		if (unused_by_linux(region.phys, region.size))
 			continue;
 		cl_say(message,
-		       "cell '%s': memory region %u: phys is %#llx, which Linux uses: write CL_AUTO, or reserve the range with memmap=",
-		       config->name, i, region.phys);
+		       "cell '%s': memory region %u: phys is %#llx, which Linux uses: write CL_AUTO, or reserve the range (%s)",
+		       config->name, i, region.phys, cl_arch_reserve_hint);
 		return -EBUSY;
 	}
 	return 0;

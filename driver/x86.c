@@ -2,6 +2,7 @@
 /* x86: is the machine fit, the page tables for the entry, and the entry itself. */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
@@ -10,6 +11,10 @@
 #include <asm/processor.h>
 #include <asm/tsc.h>
 #include "driver.h"
+
+#define IMAGE "cloister/cloister-amd.bin"
+
+MODULE_FIRMWARE(IMAGE);
 
 struct cl_entry_args {
 	u64 cr3;
@@ -21,10 +26,9 @@ extern char cloister_trampoline[], cloister_exit[];
 int cloister_enter(const struct cl_entry_args *args);
 int cloister_leave(void);
 
-/* Tables for the entry: top, PML4 (5-level), and three below for each of two ranges. */
-#define TABLES 8
-static u64 *tables[TABLES];
-static unsigned int tables_used;
+const bool cl_arch_hot_remove = true;
+const char *const cl_arch_reserve_hint = "memmap=";
+
 static u64 entry_cr3, entry_address;
 
 #define PTE_P  BIT(0)
@@ -45,8 +49,14 @@ const char *cl_arch_image(void)
 {
 	if (boot_cpu_has(X86_FEATURE_SVM) || boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
 	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
-		return "cloister/cloister-amd.bin";
+		return IMAGE;
 	return NULL;
+}
+
+/* KVM would find SVM in use and its own set-up refused: it does not get that far. */
+bool cl_arch_refuses_module(const char *name)
+{
+	return !strcmp(name, "kvm_amd") || !strcmp(name, "kvm_intel");
 }
 
 u32 cl_arch_hw_id(void)
@@ -87,6 +97,11 @@ int cl_arch_check(char *message)
 	struct path path;
 	unsigned int cpu;
 
+	if (!cl_arch_image()) {
+		cl_say(message,
+		       "there is no Cloister image for this CPU: AMD with SVM is supported");
+		return -ENODEV;
+	}
 	on_each_cpu(check_cpu, &fitness, 1);
 	cpu = atomic_read(&fitness.cpu);
 	switch (atomic_read(&fitness.worst)) {
@@ -120,54 +135,26 @@ int cl_arch_check(char *message)
 	return 0;
 }
 
-static u64 *new_table(void)
-{
-	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL);
-
-	if (table)
-		tables[tables_used++] = table;
-	return table;
-}
-
-/* Walk down to the level (1: page table) that maps virt, creating what is missing. */
-static u64 *entry_for(u64 *table, unsigned int levels, u64 virt, unsigned int level)
-{
-	for (; levels > level; levels--) {
-		u64 *entry = &table[virt >> (12 + 9 * (levels - 1)) & 511];
-
-		if (!*entry) {
-			u64 *next = new_table();
-
-			if (!next)
-				return NULL;
-			*entry = virt_to_phys(next) | PTE_P | PTE_RW;
-		}
-		table = phys_to_virt(*entry & PAGE_MASK);
-	}
-	return &table[virt >> (12 + 9 * (level - 1)) & 511];
-}
-
 int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 {
 	unsigned int levels = __read_cr4() & X86_CR4_LA57 ? 5 : 4;
 	u64 virt = (u64)cloister_trampoline & PAGE_MASK;
-	u64 *top, *entry;
+	u64 *top = cl_tables_begin(), *entry;
 
 	system->trampoline_virt = virt;
 	system->trampoline_phys = page_to_phys(vmalloc_to_page((void *)virt));
 	system->exit_virt = (u64)cloister_exit;
 	system->tsc_khz = tsc_khz;
 
-	top = new_table();
 	if (!top)
 		return -ENOMEM;
 	for (u64 offset = 0; offset < system->hv_size; offset += SZ_2M) {
-		entry = entry_for(top, levels, image->virt_base + offset, 2);
+		entry = cl_tables_entry(levels, image->virt_base + offset, 2, PTE_P | PTE_RW);
 		if (!entry)
 			return -ENOMEM;
 		*entry = (system->hv_phys + offset) | PTE_P | PTE_RW | PTE_PS;
 	}
-	entry = entry_for(top, levels, virt, 1);
+	entry = cl_tables_entry(levels, virt, 1, PTE_P | PTE_RW);
 	if (!entry)
 		return -ENOMEM;
 	*entry = system->trampoline_phys | PTE_P;
@@ -176,10 +163,9 @@ int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 	return 0;
 }
 
-void cl_arch_finish(void)
+/* Caches are coherent, and all who read memory use them. */
+void cl_arch_sync(void *memory, size_t size)
 {
-	while (tables_used)
-		free_page((unsigned long)tables[--tables_used]);
 }
 
 int cl_arch_enter(unsigned int cpu)

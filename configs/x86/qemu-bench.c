@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /*
- * A cell for inmates/tests/bench: one CPU, and a pin of the IOAPIC so that it has its registers.
+ * A cell for inmates/tests/x86/bench: one CPU, and a pin of the IOAPIC so that it has its registers.
  */
 #include <cloister/config.h>
 

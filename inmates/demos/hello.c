@@ -13,8 +13,8 @@ static void describe_cell(void)
 	printf("CPUs:");
 	for (i = 0; i < comm->cpu_count; i++)
 		printf(" %u", comm->hw_ids[i]);
-	printf(" (APIC ids), %s mode, TSC %u kHz\n",
-	       comm->flags & CL_COMM_X2APIC ? "x2APIC" : "xAPIC", comm->tsc_khz);
+	printf(" (%s), %s, time counted at %u kHz\n", HW_IDS, interrupt_controller(),
+	       comm->tsc_khz);
 }
 
 void inmate_main(void)

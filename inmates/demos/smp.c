@@ -7,8 +7,8 @@
  */
 #include <inmate.h>
 
-#define PING_VECTOR 0x50
-#define PONG_VECTOR 0x51
+#define PING_VECTOR IPI_VECTOR(0)
+#define PONG_VECTOR IPI_VECTOR(1)
 #define PATIENCE_US 1000000
 
 static uint32_t pongs;
@@ -40,7 +40,7 @@ static void other_cpu(unsigned int index)
 {
 	uint32_t seen = 0;
 
-	printf("smp: CPU %u is here, APIC id %u\n", index, apic_id());
+	printf("smp: CPU %u is here, hardware id %u\n", index, cpu_hw_id());
 	interrupts_on();
 	for (;;) {
 		while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == seen)
@@ -115,7 +115,7 @@ void inmate_main(void)
 	count_each = cmdline_number("count", 100 * 1024);
 	interrupt_handler(PING_VECTOR, on_ping);
 	interrupt_handler(PONG_VECTOR, on_pong);
-	printf("smp: CPU 0 is here, APIC id %u\n", apic_id());
+	printf("smp: CPU 0 is here, hardware id %u\n", cpu_hw_id());
 	running = smp_start(other_cpu) + 1;
 	printf("smp: %u of %u CPUs run\n", running, cpu_count());
 	interrupts_on();

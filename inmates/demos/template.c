@@ -2,8 +2,6 @@
 /* Start here: one interrupt a second, until root asks the cell to shut down. */
 #include <inmate.h>
 
-#define TIMER_VECTOR 0x40
-
 static volatile unsigned int seconds;
 
 static void on_timer(void)

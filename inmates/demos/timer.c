@@ -7,8 +7,7 @@
  */
 #include <inmate.h>
 
-#define TIMER_VECTOR 0x40
-#define BUCKETS	     40 /* of powers of two: 2^39 ticks is minutes */
+#define BUCKETS 40 /* of powers of two: 2^39 ticks is minutes */
 
 static struct {
 	volatile uint64_t ticks;
@@ -73,8 +72,8 @@ void inmate_main(void)
 	per_report = report_s * 1000000 / period_us;
 	interrupt_handler(TIMER_VECTOR, on_timer);
 	timer_start(TIMER_VECTOR, ns_to_tsc(period_us * 1000));
-	printf("timer: one interrupt every %llu us, %s APIC, %s mode\n",
-	       (unsigned long long)period_us, apic_is_x2() ? "x2" : "x", timer_mode());
+	printf("timer: one interrupt every %llu us, %s, %s mode\n", (unsigned long long)period_us,
+	       comm ? interrupt_controller() : "unknown", timer_mode());
 	while (!shutdown_requested() && (!wanted || latency.ticks < wanted)) {
 		wait_for_interrupt();
 		/* the report must not delay the next tick */

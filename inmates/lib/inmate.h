@@ -2,10 +2,10 @@
 /*
  * A small library for inmates: programs that run in a cell without an operating system.
  *
- * The library starts the first CPU, clears .bss, switches to 64-bit mode with the first 4 GiB
- * mapped one to one, installs exception handlers and calls inmate_main(). When that returns, the
- * cell says goodbye (inmate_exit()). Inmates that are linked for 32-bit mode have the functions
- * under "Everywhere" only.
+ * The library starts the first CPU, clears .bss, maps the first 4 GiB one to one (x86: switches to
+ * 64-bit mode for that), installs exception handlers and calls inmate_main(). When that returns,
+ * the cell says goodbye (inmate_exit()). x86 inmates that are linked for 32-bit mode have the
+ * functions under "Everywhere" only. What only one architecture has is in <arch>/inmate_arch.h.
  */
 #ifndef INMATE_H
 #define INMATE_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cloister/comm.h>
+#include <cloister/config.h>
 #include <cloister/hypercall.h>
 #include <cloister/info.h>
 
@@ -37,9 +38,9 @@ static inline bool shutdown_requested(void)
 }
 
 /*
- * Console: the UART at COM1. %c %s %d %i %u %x %X %p %%, with a width, '-', '0' and the lengths
- * l, ll and z. Several CPUs may call it at once, and
- * a call's output stays together, but for what an interrupt handler prints meanwhile.
+ * Console: the UART at COM1, or the PL011 at CL_VUART_ADDRESS. %c %s %d %i %u %x %X %p %%, with a
+ * width, '-', '0' and the lengths l, ll and z. Several CPUs may call it at once, and a call's
+ * output stays together, but for what an interrupt handler prints meanwhile.
  */
 int printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int snprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -54,73 +55,15 @@ uint64_t cmdline_number(const char *key, uint64_t fallback);
 /* Copies the value, cut to size; false and "" if the key is missing. */
 bool cmdline_string(const char *key, char *value, size_t size);
 
-/* Time-stamp counter. khz is 0 if nobody knows the frequency (then give tsc_khz=...). */
+/*
+ * The counter that all time is measured with: x86's time-stamp counter, arm64's virtual counter.
+ * khz is 0 if nobody knows its frequency (then give tsc_khz=...).
+ */
 uint32_t tsc_khz(void);
 uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t ns_to_tsc(uint64_t ns);
 /* Busy waiting; assumes 1 GHz where the frequency is not known. */
 void delay_us(uint64_t us);
-
-static inline uint64_t rdtsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
-	return (uint64_t)high << 32 | low;
-}
-
-/* After everything before it, and before everything after it. */
-static inline uint64_t rdtsc_ordered(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)::"memory");
-	return (uint64_t)high << 32 | low;
-}
-
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
-
-static inline void outb(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline void outw(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-	uint16_t value;
-
-	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline void outl(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
 
 static inline uint32_t mmio_read32(uintptr_t address)
 {
@@ -132,151 +75,42 @@ static inline void mmio_write32(uintptr_t address, uint32_t value)
 	*(volatile uint32_t *)address = value;
 }
 
-static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *eax, uint32_t *ebx,
-			 uint32_t *ecx, uint32_t *edx)
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(*eax), "=b"(*ebx), "=c"(*ecx), "=d"(*edx)
-			 : "a"(leaf), "c"(subleaf));
-}
+#include <inmate_arch.h>
 
-/* PCI configuration space, by ports 0xcf8 and 0xcfc. Offsets are multiples of 4. */
-uint32_t pci_read(uint8_t bus, uint8_t devfn, uint8_t offset);
-void pci_write(uint8_t bus, uint8_t devfn, uint8_t offset, uint32_t value);
-/* Calls found() for each function that is there; ids is device ID << 16 | vendor ID. */
-void pci_scan(void (*found)(uint8_t bus, uint8_t devfn, uint32_t ids));
+#if UINTPTR_MAX > UINT32_MAX
 
-#ifdef __x86_64__
-
-/* 64-bit mode only. */
-
-static inline uint64_t rdmsr(uint32_t msr)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
-static inline void wrmsr(uint32_t msr, uint64_t value)
-{
-	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
-}
+/* Not in 32-bit mode. */
 
 /*
- * Instructions that may fault: if the one between labels 1 and 2 of the assembler text does,
- * execution goes on behind it with the exception's vector, plus FAULTED, in R8.
+ * Interrupts, by number. x86: vectors 0x20 to 0xfe; arm64: INTIDs of the GIC, and the handler of a
+ * shared interrupt gets it enabled, for this CPU. Handlers run with interrupts off on the CPU that
+ * was interrupted; the library acknowledges to the interrupt controller when they return.
  */
-#define FAULTED 0x100
-#define CAN_FAULT                       \
-	".pushsection .extable,\"a\"\n" \
-	".quad 1b, 2b\n"                \
-	".popsection\n"
-
-/* 0, or FAULTED | the vector of the exception. */
-static inline unsigned int rdmsr_safe(uint32_t msr, uint64_t *value)
-{
-	register uint64_t fault __asm__("r8") = 0;
-	uint32_t low = 0, high = 0;
-
-	__asm__ volatile("1: rdmsr\n2:\n" CAN_FAULT
-			 : "+r"(fault), "+a"(low), "+d"(high)
-			 : "c"(msr)
-			 : "memory");
-	*value = (uint64_t)high << 32 | low;
-	return fault;
-}
-
-static inline unsigned int wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	register uint64_t fault __asm__("r8") = 0;
-
-	__asm__ volatile("1: wrmsr\n2:\n" CAN_FAULT
-			 : "+r"(fault)
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
-	return fault;
-}
-
-static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
-{
-	int64_t result;
-
-	__asm__ volatile("vmmcall"
-			 : "=a"(result)
-			 : "a"(number), "D"(arg0), "S"(arg1), "d"(arg2)
-			 : "memory");
-	return result;
-}
+void interrupt_handler(unsigned int number, void (*handler)(void));
 
 /*
- * Interrupts: vectors 0x20 to 0xfe. Handlers run with interrupts off on the CPU that was
- * interrupted; the library acknowledges to the local APIC when they return.
+ * A periodic interrupt of this CPU's own timer; number is TIMER_VECTOR, on x86 any. x86: in
+ * TSC-deadline mode where the CPU has it, else in periodic mode, measured once against the
+ * time-stamp counter.
  */
-void interrupt_handler(uint8_t vector, void (*handler)(void));
-
-static inline void interrupts_on(void)
-{
-	__asm__ volatile("sti" ::: "memory");
-}
-
-static inline void interrupts_off(void)
-{
-	__asm__ volatile("cli" ::: "memory");
-}
-
-/* Wait for an interrupt. Call with interrupts off: one that is pending already ends it at once. */
-static inline void wait_for_interrupt(void)
-{
-	__asm__ volatile("sti; hlt; cli" ::: "memory");
-}
-
-/* Local APIC. */
-bool apic_is_x2(void);
-uint32_t apic_id(void);
-uint32_t apic_read(uint32_t reg);	       /* reg as in xAPIC mode: 0x20 is the id */
-void apic_write(uint32_t reg, uint32_t value); /* not for the ICR */
-void apic_send(uint32_t hw_id, uint32_t icr);  /* icr: vector and delivery mode */
-
-#define APIC_ID	    0x20
-#define APIC_TPR    0x80
-#define APIC_EOI    0xb0
-#define APIC_SVR    0xf0
-#define APIC_ICR    0x300
-#define APIC_ICR_HI 0x310
-#define APIC_LVTT   0x320
-#define APIC_TMICT  0x380
-#define APIC_TMCCT  0x390
-#define APIC_TDCR   0x3e0
-
-#define ICR_FIXED   0x00000
-#define ICR_NMI	    0x00400
-#define ICR_INIT    0x04500
-#define ICR_STARTUP 0x00600
-
-/*
- * A periodic interrupt from this CPU's APIC timer. In TSC-deadline mode where the CPU has it, else
- * in periodic mode, measured once against the time-stamp counter.
- */
-void timer_start(uint8_t vector, uint64_t period_tsc);
+void timer_start(unsigned int number, uint64_t period_tsc);
 void timer_stop(void);
-/* In the handler, first: time-stamp counter ticks since the timer expired. */
+/* In the handler, first: counter ticks since the timer expired. Also sets the next deadline. */
 uint64_t timer_latency(void);
 const char *timer_mode(void);
 
 /* Several CPUs. Numbers are places in comm->hw_ids; the first CPU is 0. */
 unsigned int cpu_index(void);
 unsigned int cpu_count(void);
+/* This CPU as comm->hw_ids names it. */
+uint32_t cpu_hw_id(void);
 /*
  * Start all other CPUs of the cell at run(index), with interrupts off. Returns how many did start
  * within a second each.
  */
 unsigned int smp_start(void (*run)(unsigned int index));
-static inline void ipi_send(unsigned int index, uint8_t vector)
-{
-	apic_send(comm->hw_ids[index], ICR_FIXED | vector);
-}
+/* Interrupt a CPU; number is IPI_VECTOR(0..7), on x86 any. */
+void ipi_send(unsigned int index, unsigned int number);
 
 #endif
 

@@ -8,7 +8,7 @@ struct cl_comm *comm;
 void inmate_stop(void)
 {
 	for (;;)
-		__asm__ volatile("cli; hlt" ::: "memory");
+		cpu_halt();
 }
 
 void inmate_exit(void)
@@ -77,10 +77,7 @@ void inmate_start(uintptr_t comm_address)
 		comm->cell_state = CL_STATE_RUNNING;
 	}
 	console_init();
-#ifdef __x86_64__
-	interrupts_init();
-	apic_init();
-#endif
+	arch_init();
 	inmate_main();
 	inmate_exit();
 }

@@ -8,8 +8,6 @@
  */
 #include <inmate.h>
 
-#define TIMER_VECTOR 0x40
-
 static volatile uint64_t ticks;
 static uint64_t last, longest;
 

@@ -10,7 +10,7 @@ import struct
 
 MAGIC = b"CLOISTER"
 ABI_VERSION = 1
-X86_64 = 1
+ARCHS = {"x86": 1, "arm64": 2}
 AUTO = 0xFFFFFFFFFFFFFFFF
 
 ROOT, VUART, LOCKED, STRICT = 0x1, 0x2, 0x4, 0x8
@@ -38,10 +38,12 @@ def _section(kind, layout, entries):
     if not entries:
         return b""
     layout = struct.Struct("<" + layout)
-    return _SECTION.pack(kind, layout.size, len(entries), 0) + b"".join(layout.pack(*entry) for entry in entries)
+    fields = len(layout.unpack(bytes(layout.size)))
+    body = b"".join(layout.pack(*entry, *[0] * (fields - len(entry))) for entry in entries)
+    return _SECTION.pack(kind, layout.size, len(entries), 0) + body
 
 
-_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQ", PCI: "HBBI"}
+_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI"}
 
 
 def entries(blob, kind):
@@ -71,16 +73,16 @@ def replace(blob, kind, new):
     return patch(blob[:_HEADER.size] + body, "total_size", _HEADER.size + len(body))
 
 
-def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000):
-    """A cell's config; by default like configs/x86/qemu-hello.c. cpus: Linux' numbers; memory: tuples of
-    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins); pci: (domain, bus, devfn)."""
+def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000, arch="x86"):
+    """A cell's config; by default like configs/*/qemu-hello.c. cpus: Linux' numbers; memory: tuples of
+    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins, first pin); pci: (domain, bus, devfn)."""
     memory = [ram(), comm()] if memory is None else memory
     body = _section(CPUS, "II", [(cpu, 0) for cpu in cpus])
     body += _section(MEMORY, "QQQQ", memory)
     body += _section(PIO, "II", pio)
-    body += _section(IRQCHIP, "QQQ", irqchips)
+    body += _section(IRQCHIP, "QQQII", irqchips)
     body += _section(PCI, "HBBI", [(*device, 0) for device in pci])
-    return _HEADER.pack(MAGIC, ABI_VERSION, X86_64, _HEADER.size, _HEADER.size + len(body), name.encode(),
+    return _HEADER.pack(MAGIC, ABI_VERSION, ARCHS[arch], _HEADER.size, _HEADER.size + len(body), name.encode(),
                         flags, 0, entry) + body
 
 

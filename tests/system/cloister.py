@@ -13,7 +13,6 @@ import time
 import initramfs
 from machine import MachineError
 
-CONFIGS = initramfs.BUILD / "configs"
 ROOT = "/cells/qemu-root.cell"
 WAIT = 60
 
@@ -22,9 +21,9 @@ _TROUBLE = re.compile(r"^.*(WARNING: |BUG: |Oops|general protection|Call Trace|s
                       r"|unhandled|did not come back).*$", re.MULTILINE)
 
 
-def config(name):
+def config(name, arch="x86"):
     """Bytes of a config of configs/."""
-    return (CONFIGS / f"{name}.cell").read_bytes()
+    return (initramfs.build(arch) / "configs" / f"{name}.cell").read_bytes()
 
 
 def load_driver(machine, parameters=""):
@@ -143,7 +142,7 @@ class Snapshot:
     def __init__(self, machine):
         text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; cat /proc/iomem")
         self.online, self.cpus, total, iomem = text.split("\n", 3)
-        self.features = sorted(machine.check("grep ^flags /proc/cpuinfo").splitlines())
+        self.features = sorted(machine.check("grep -iE '^(flags|features)' /proc/cpuinfo").splitlines())
         self.mem_total = int(total.split()[1])
         self.ram = system_ram(iomem)
         self.others = other_resources(iomem)

@@ -38,7 +38,8 @@ def machine(request):
     With several sets of options the module's tests run once with each.
     """
     options = getattr(request, "param", {})
-    words = [f"{key}-{value}" for key, value in options.items() if key in ("kernel", "apic", "memory", "icount", "image")]
+    words = [f"{key}-{value}" for key, value in options.items() 
+             if key in ("arch", "kernel", "apic", "gic", "cpu", "memory", "icount", "image")]
     name = re.sub(r"[^\w.+-]+", "-", "-".join([request.module.__name__, *words]))
     with Machine(LOGS / name, **options) as running:
         yield running
@@ -51,6 +52,7 @@ def machine_id(options):
 
 # One test machine for each kernel and mode of the interrupt controllers.
 ALL_MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") for apic in ("xapic", "x2apic")]
+ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel, "gic": 3} for kernel in ("6.1", "6.12")]
 
 
 @pytest.fixture

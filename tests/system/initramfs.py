@@ -15,7 +15,9 @@ import subprocess
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+# The host's, which also lists the applets that another architecture's has.
 BUSYBOX = pathlib.Path("/bin/busybox")
+HOST_ARCH = "arm64" if os.uname().machine == "aarch64" else "x86"
 
 # Modules of the kernel's package that tests may load with modprobe, dependencies included.
 MODULES = ("msr", "cpuid", "kvm_amd", "uio_pci_generic", "virtio_net", "virtio_blk", "nvme")
@@ -27,6 +29,11 @@ class Link(str):
 
 class MissingFile(Exception):
     """A file that has to be built or fetched first."""
+
+
+def build(arch):
+    """Where everything for an architecture is: "x86" or "arm64"."""
+    return BUILD if arch == "x86" else BUILD / arch
 
 
 def _entry(number, path, mode, data=b""):
@@ -59,15 +66,15 @@ def pack(files):
     return gzip.compress(b"".join(out), compresslevel=1, mtime=0)
 
 
-def _cached(name, files):
-    """pack(files), kept in build/initramfs until one of the files changes."""
+def _cached(arch, name, files):
+    """pack(files), kept in the build's initramfs/ until one of the files changes."""
     key = hashlib.sha256()
     for path, content in files.items():
         if isinstance(content, pathlib.Path):
             status = content.stat()
             content = f"{content} {status.st_mode} {status.st_mtime_ns} {status.st_size}"
         key.update(f"{path} {content!r}\n".encode())
-    directory = BUILD / "initramfs"
+    directory = build(arch) / "initramfs"
     archive = directory / f"{name}-{key.hexdigest()[:16]}.cpio.gz"
     if not archive.exists():
         directory.mkdir(parents=True, exist_ok=True)
@@ -80,12 +87,15 @@ def _cached(name, files):
     return archive.read_bytes()
 
 
-def base():
+def base(arch):
     """busybox and the guest's own scripts."""
     if not BUSYBOX.exists():
         raise MissingFile("no /bin/busybox: run scripts/setup")
+    busybox = BUSYBOX if arch == HOST_ARCH else build(arch) / "sysroot" / "bin" / "busybox"
+    if not busybox.exists():
+        raise MissingFile(f"no {busybox}: run scripts/fetch-kernel --arch {arch} 6.1")
     files = {name: None for name in ("proc", "sys", "dev", "tmp", "root", "etc", "sbin", "usr/sbin", "usr/bin")}
-    files["bin/busybox"] = BUSYBOX
+    files["bin/busybox"] = busybox
     applets = subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True)
     for applet in applets.stdout.split():
         if applet != "busybox":
@@ -94,19 +104,19 @@ def base():
     files["etc/profile"] = b"PS1='\\w # '\n"
     files["init"] = GUEST / "init"
     files["agent"] = GUEST / "agent"
-    return _cached("base", files)
+    return _cached(arch, "base", files)
 
 
-def kernel_directory(flavour):
-    directory = BUILD / "kernels" / flavour
+def kernel_directory(flavour, arch):
+    directory = build(arch) / "kernels" / flavour
     if not (directory / "complete").exists():
-        raise MissingFile(f"no kernel in {directory}: run scripts/fetch-kernel {flavour}")
+        raise MissingFile(f"no kernel in {directory}: run scripts/fetch-kernel --arch {arch} {flavour}")
     return directory
 
 
-def kernel_modules(flavour):
+def kernel_modules(flavour, arch):
     """MODULES of a kernel with what they depend on, where modprobe finds them."""
-    directory = kernel_directory(flavour)
+    directory = kernel_directory(flavour, arch)
     tree = directory / "modules"
     release = (directory / "release").read_text().strip()
     depends = {}
@@ -123,28 +133,29 @@ def kernel_modules(flavour):
                 files[f"lib/modules/{release}/{module}"] = tree / module
     for index in ("modules.dep", "modules.alias", "modules.builtin"):
         files[f"lib/modules/{release}/{index}"] = tree / index
-    return _cached(f"modules-{flavour}", files)
+    return _cached(arch, f"modules-{flavour}", files)
 
 
-def cloister(flavour, image=""):
+def cloister(flavour, arch, image=""):
     """What has been built of Cloister: program, module, hypervisor images, cell configs, inmates.
 
     image  "fault-inject" for the hypervisor images that "make fault-inject" builds
     """
     files = {}
-    hvctl = BUILD / "tools" / "hvctl-static"
+    top = build(arch)
+    hvctl = top / "tools" / "hvctl-static"
     if hvctl.exists():
         files["usr/sbin/hvctl"] = hvctl
-    module = BUILD / "driver" / flavour / "cloister.ko"
+    module = top / "driver" / flavour / "cloister.ko"
     if module.exists():
         files["lib/modules/cloister.ko"] = module
-    hostile = BUILD / "tests" / "modules" / flavour / "hostile.ko"
+    hostile = top / "tests" / "modules" / flavour / "hostile.ko"
     if hostile.exists():
         files["lib/modules/hostile.ko"] = hostile
-    for image in sorted((BUILD / image / "hypervisor").glob("cloister-*.bin")):
+    for image in sorted((top / image / "hypervisor").glob("cloister-*.bin")):
         files[f"lib/firmware/cloister/{image.name}"] = image
-    for config in sorted((BUILD / "configs").rglob("*.cell")):
+    for config in sorted((top / "configs").rglob("*.cell")):
         files[f"cells/{config.name}"] = config
-    for inmate in sorted((BUILD / "inmates").rglob("*.bin")):
+    for inmate in sorted((top / "inmates").rglob("*.bin")):
         files[f"inmates/{inmate.name}"] = inmate
     return files

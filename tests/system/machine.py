@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Test machines: QEMU, a Debian kernel, an initramfs and a line for commands.
 
-    with Machine("build/test-logs/example", kernel="6.1", apic="x2apic") as m:
+    with Machine("build/test-logs/example", kernel="6.1", apic="x2apic") as m:      # or arch="arm64"
         status, output = m.run("insmod /lib/modules/cloister.ko")
         m.check("hvctl enable /cells/root.cell")        # raises unless the status is 0
 
 Where things are in the guest: /usr/sbin/hvctl, /lib/modules/cloister.ko, /lib/firmware/cloister/*.bin,
 /cells/*.cell, /inmates/*.bin. Serial lines and their logs in the log directory:
 
-    ttyS0  0x3f8  console.log   kernel and hypervisor
-    ttyS1  0x2f8                commands (guest/agent); what was run stands in commands.log
-    ttyS2  0x3e8  inmate.log    nobody: for inmates
+    x86           arm64
+    ttyS0 0x3f8   ttyAMA0 0x9000000   console.log   kernel and hypervisor
+    ttyS1 0x2f8   ttyS0 (PCI)                       commands (guest/agent); what was run stands in commands.log
+    ttyS2 0x3e8   ttyAMA1 0x9040000   inmate.log    nobody: for inmates
 
 Every wait has a timeout. A QEMU that ends by itself (panic, triple fault) ends all waits at once.
 """
@@ -32,7 +33,6 @@ import time
 
 import initramfs
 
-QEMU = "qemu-system-x86_64"
 BOOT_TIMEOUT = 120
 # What Linux says of a CPU that was not woken by its timer.
 LOST_TIMER = "timer wakeup didn't happen"
@@ -41,6 +41,10 @@ REQUEST_MAX = 3000
 TAIL_LINES = 40
 # Where the hypervisor is linked, and more than it can need.
 HYPERVISOR_TEXT = "fffffc0000000000-fffffc0001000000"
+
+# Serial lines: the console's, that for commands, that for inmates.
+Lines = collections.namedtuple("Lines", "console commands inmates")
+LINES = {"x86": Lines("ttyS0", "ttyS1", "ttyS2"), "arm64": Lines("ttyAMA0", "ttyS0", "ttyAMA1")}
 
 Result = collections.namedtuple("Result", "status output")
 
@@ -61,45 +65,76 @@ class CommandFailed(MachineError):
     pass
 
 
-def qemu_command(kernel, apic="xapic", memory="2G", cpus=4, icount=False, thread="multi", extra=(), append=""):
+def _x86(apic="xapic"):
+    if apic == "x2apic":
+        # The IOMMU must come before the devices behind it.
+        devices = ["-device", "intel-iommu,intremap=on,eim=on"]
+        parameters = "mitigations=off intel_iommu=off"
+    elif apic == "xapic":
+        devices = []
+        parameters = "mitigations=off"
+    else:
+        raise ValueError(f"apic is 'xapic' or 'x2apic', not {apic!r}")
+    cpu = "+x2apic" if apic == "x2apic" else "-x2apic"
+    return ["qemu-system-x86_64", "-M", "q35", "-cpu", f"EPYC-v4,+svm,{cpu}", *devices], parameters
+
+
+def _arm64(gic=3, cpu="cortex-a72", el2=True):
+    virtualization = "on" if el2 else "off"
+    command = ["qemu-system-aarch64", "-M", f"virt,virtualization={virtualization},gic-version={gic}", "-cpu", cpu]
+    # Linux is to run at EL1, and KVM not to take EL2.
+    return command, "id_aa64mmfr1.vh=0 kvm-arm.mode=none"
+
+
+_ARCHS = {"x86": _x86, "arm64": _arm64}
+
+
+def qemu_command(kernel, arch="x86", memory="2G", cpus=4, icount=False, thread="multi", extra=(), append="", **special):
     """The part of QEMU's command line that is the same for tests and people: no serial lines, no
     initramfs.
 
     kernel  "6.1" or "6.12"
-    apic    "xapic": no IOMMU, CPUs without x2APIC; "x2apic": interrupt remapping by an Intel IOMMU,
-            without which Linux does not switch to x2APIC (QEMU's AMD IOMMU loses IOAPIC interrupts)
+    arch    "x86" or "arm64"
     memory  as for QEMU's -m
     icount  one instruction = 1 ns = 1 TSC tick, repeatable; single-threaded
     thread  "multi": a thread of QEMU for each CPU; "single": the CPUs take turns
     extra   further arguments of QEMU
     append  further kernel parameters
+
+    x86:
+    apic    "xapic": no IOMMU, CPUs without x2APIC; "x2apic": interrupt remapping by an Intel IOMMU,
+            without which Linux does not switch to x2APIC (QEMU's AMD IOMMU loses IOAPIC interrupts)
+    arm64:
+    gic     version of the interrupt controller, 2 or 3
+    cpu     QEMU's model of the CPU
+    el2     False: CPUs without EL2
     """
-    directory = initramfs.kernel_directory(kernel)
-    parameters = "console=ttyS0 quiet mitigations=off panic=-1"
-    if apic == "x2apic":
-        cpu = "+x2apic"
-        apic_arguments = ["-device", "intel-iommu,intremap=on,eim=on"]
-        parameters += " intel_iommu=off"
-    elif apic == "xapic":
-        cpu = "-x2apic"
-        apic_arguments = []
-    else:
-        raise ValueError(f"apic is 'xapic' or 'x2apic', not {apic!r}")
-    if icount:
-        thread = "single"
-    # The IOMMU must come before the devices behind it.
-    command = [QEMU, "-M", "q35", "-accel", f"tcg,thread={thread}", "-cpu", f"EPYC-v4,+svm,{cpu}", *apic_arguments]
+    command, parameters = _ARCHS[arch](**special)
+    lines = LINES[arch]
+    # init gets what the kernel does not know in its environment.
+    parameters = f"console={lines.console} quiet panic=-1 {parameters} commands={lines.commands} {append}"
+    command += ["-accel", f"tcg,thread={'single' if icount else thread}"]
     command += ["-smp", str(cpus), "-m", memory, "-nodefaults", "-display", "none", "-no-reboot"]
     if icount:
         command += ["-icount", "shift=0,sleep=off"]
-    command += ["-kernel", str(directory / "vmlinuz"), *extra]
-    return command + ["-append", f"{parameters} {append}".strip()]
+    image = initramfs.kernel_directory(kernel, arch) / "vmlinuz"
+    return command + ["-kernel", str(image), *extra, "-append", parameters.strip()]
 
 
-def initrd(kernel, files=None, image=""):
+def serial_lines(arch, console, inmates="null", commands=None):
+    """QEMU's arguments for the serial lines. console and inmates are as for -serial; commands is the path
+    of a socket, None if nobody uses the line."""
+    commands = f"socket,id=commands,path={commands}" if commands else "null,id=commands"
+    arguments = ["-chardev", commands, "-serial", console]
+    if arch == "x86":
+        return arguments + ["-serial", "chardev:commands", "-serial", inmates]
+    return arguments + ["-serial", inmates, "-device", "pci-serial,chardev=commands"]
+
+
+def initrd(kernel, files=None, image="", arch="x86"):
     """Compressed initramfs for a kernel: base, kernel modules, all that is built of Cloister, files."""
-    archives = initramfs.base() + initramfs.kernel_modules(kernel)
-    return archives + initramfs.pack(initramfs.cloister(kernel, image) | (files or {}))
+    archives = initramfs.base(arch) + initramfs.kernel_modules(kernel, arch)
+    return archives + initramfs.pack(initramfs.cloister(kernel, arch, image) | (files or {}))
 
 
 class Machine:
@@ -111,13 +146,15 @@ class Machine:
              "START-END" in hexadecimal to count in
     """
 
-    def __init__(self, log_directory, kernel="6.1", files=None, image="", count=False, extra=(), **options):
+    def __init__(self, log_directory, kernel="6.1", arch="x86", files=None, image="", count=False, extra=(), **options):
         self.log_directory = pathlib.Path(log_directory).absolute()
         shutil.rmtree(self.log_directory, ignore_errors=True)
         self.log_directory.mkdir(parents=True)
         self.console_log = self.log_directory / "console.log"
         self.inmate_log = self.log_directory / "inmate.log"
         self.kernel = kernel
+        self.arch = arch
+        self.lines = LINES[arch]
         self._process = None
         self._serial = None
         self._qmp = None
@@ -135,7 +172,7 @@ class Machine:
             extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
             files["usr/bin/mark"] = initramfs.BUILD / "icount" / "mark"
         try:
-            self._boot(initrd(kernel, files, image), qemu_command(kernel, extra=extra, **options))
+            self._boot(initrd(kernel, files, image, arch), qemu_command(kernel, arch, extra=extra, **options))
         except BaseException:
             self.close()
             raise
@@ -173,9 +210,7 @@ class Machine:
         command = [
             *command,
             "-initrd", str(archive),
-            "-serial", f"file:{self.console_log}",
-            "-serial", f"unix:{self._directory}/serial",
-            "-serial", f"file:{self.inmate_log}",
+            *serial_lines(self.arch, f"file:{self.console_log}", f"file:{self.inmate_log}", f"{self._directory}/serial"),
             "-qmp", f"unix:{self._directory}/qmp",
         ]
         (self.log_directory / "qemu-command").write_text(shlex.join(command) + "\n", encoding="utf-8")
@@ -302,7 +337,7 @@ class Machine:
         commands afterwards."""
         self._last_id += 1
         # All that people expect of a terminal, Ctrl-C included. Its end hangs the line up: a new agent comes.
-        script = "stty sane -F /dev/ttyS1; printf '\\001<shell>'; exec setsid -c sh -l -i </dev/ttyS1"
+        script = "stty sane -F $LINE; printf '\\001<shell>'; exec setsid -c sh -l -i <$LINE"
         self._serial.sendall(f"{self._last_id} 1\n{script}\n".encode())
         self._read_until(b"\x01<shell>", time.monotonic() + 30, "start of a shell")
         self._stuck = "interactive shell"
@@ -348,7 +383,7 @@ class Machine:
         return self.console_log.read_text("utf-8", "replace")
 
     def inmates(self):
-        """What inmates have written to ttyS2 so far."""
+        """What inmates have written to their line so far."""
         return self.inmate_log.read_text("utf-8", "replace")
 
     def wait_console(self, pattern, timeout=30):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Cells that attack (inmates/tests/red_*.c) beside a cell that counts timer interrupts: what the tests of that
+"""Cells that attack (inmates/tests/x86/red_*.c) beside a cell that counts timer interrupts: what the tests of that
 have in common. What each class does and who checks it is in docs/security-attacks.md.
 
 The attacker counts its attempts in lines "attack CLASS tried=N refused=N survived=N succeeded=N"; none may

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Inmates that misbehave (inmates/tests/fault.c): each one ends as documented, while root and a second
+"""Inmates that misbehave (inmates/tests/x86/fault.c): each one ends as documented, while root and a second
 cell keep going.
 
 The second cell counts timer interrupts. On the machine with -icount, where time is counted in instructions

@@ -3,16 +3,22 @@
 
 import pytest
 
-from conftest import ALL_MACHINES, machine_id
+from conftest import ALL_MACHINES, ARM64_MACHINES, machine_id
 from machine import MachineDied, MachineTimeout
 
 each_machine = pytest.mark.parametrize("machine", ALL_MACHINES, indirect=True, ids=machine_id)
+each_arm64_machine = pytest.mark.parametrize("machine", ARM64_MACHINES, indirect=True, ids=machine_id)
+
+
+def assert_kernel_and_cpus(machine, arch):
+    assert machine.check("uname -r").startswith(machine.kernel + ".")
+    assert machine.check("uname -m") == arch + "\n"
+    assert machine.check("nproc") == "4\n"
 
 
 @each_machine
 def test_kernel_and_cpus(machine):
-    assert machine.check("uname -r").startswith(machine.kernel + ".")
-    assert machine.check("nproc") == "4\n"
+    assert_kernel_and_cpus(machine, "x86_64")
     flags = [line.split() for line in machine.check("grep ^flags /proc/cpuinfo").splitlines()]
     assert len(flags) == 4
     assert all({"svm", "npt"} <= set(cpu) for cpu in flags)
@@ -25,6 +31,16 @@ def test_apic_mode(machine):
     wanted = "IR-IO-APIC" if x2apic else "IO-APIC"
     assert x2apic == remapping == ("x2apic" in machine.log_directory.name)
     assert wanted in machine.check("cat /proc/interrupts").split()
+
+
+@each_arm64_machine
+def test_arm64(machine):
+    """Linux at EL1 with nobody at EL2, and an interrupt controller of the kind that was asked for."""
+    assert_kernel_and_cpus(machine, "aarch64")
+    machine.check("dmesg | grep -q 'KVM disabled from command line'")
+    machine.check("grep -q 'GICv3.*arch_timer' /proc/interrupts && ! [ -e /dev/kvm ]")
+    machine.check(f"modprobe virtio_net && echo pong >/dev/{machine.lines.inmates}")
+    machine.wait_inmates("^pong", 5)
 
 
 @each_machine
@@ -43,7 +59,7 @@ def test_command_line(boot):
     content = bytes(range(256)) * 20
     m.push("/tmp/with space", content)
     assert m.pull("/tmp/with space") == content
-    m.check("echo ping >/dev/kmsg; echo pong >/dev/ttyS2")
+    m.check(f"echo ping >/dev/kmsg; echo pong >/dev/{m.lines.inmates}")
     m.wait_console("ping$", 5)
     m.wait_inmates("^pong", 5)
     with pytest.raises(MachineTimeout, match="timeout during: echo begin; sleep 60(.|\n)*begin$"):

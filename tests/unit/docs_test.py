@@ -47,7 +47,7 @@ def man_text(name):
 class CellConfig(unittest.TestCase):
     header = without_comments(read("include/cloister/config.h"))
     structs = ["cl_config", "cl_section", "cl_platform", "cl_cpu", "cl_memory", "cl_pio",
-               "cl_irqchip", "cl_pci_device"]
+               "cl_irqchip", "cl_gic", "cl_pci_device"]
 
     def names(self):
         """Everything that a person writes in a config, or finds in a blob."""
@@ -139,7 +139,7 @@ class Hvctl(unittest.TestCase):
 
 
 class Inmates(unittest.TestCase):
-    header = read("inmates/lib/inmate.h")
+    header = "".join(read(f"inmates/lib/{name}.h") for name in ("inmate", "x86/inmate_arch", "arm64/inmate_arch"))
 
     def test_functions_exist(self):
         for name in re.findall(r"`(\w+)\(", read("docs/writing-an-inmate.md")):

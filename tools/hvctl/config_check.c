@@ -11,22 +11,19 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
 
-static uint8_t phys_bits(void)
+/* Of this machine, or what the architecture allows at most. */
+static uint8_t phys_bits(uint16_t arch)
 {
+#if defined(__x86_64__)
 	unsigned int eax, ebx, ecx, edx;
 
-	/* what the architecture allows at most, where the CPU does not say */
-	if (!__get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx))
-		return 52;
-	return eax & 0xff;
-}
-#else
-static uint8_t phys_bits(void)
-{
-	return 52;
-}
+	if (arch == CL_ARCH_HERE && __get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx))
+		return eax & 0xff;
 #endif
+	return arch == CL_ARCH_ARM64 ? 48 : 52;
+}
 
 static void print_finding(const char *path, const struct cl_finding *finding)
 {
@@ -36,11 +33,11 @@ static void print_finding(const char *path, const struct cl_finding *finding)
 	fail(EXIT_REFUSED, "%s: %s", path, sentence);
 }
 
-static int check_alone(const void *blob, size_t size, struct cl_finding *finding)
+static int check_alone(const void *blob, size_t size, uint16_t arch, struct cl_finding *finding)
 {
 	struct cl_limits limits = {
-		.arch = CL_ARCH_HERE,
-		.phys_bits = phys_bits(),
+		.arch = arch,
+		.phys_bits = phys_bits(arch),
 		.max_cpus = CL_IMAGE_MAX_CPUS,
 	};
 
@@ -52,7 +49,7 @@ void *read_config(const char *path, bool check, size_t *size)
 	void *blob = read_file(path, CL_CONFIG_MAX, size);
 	struct cl_finding finding;
 
-	if (!blob || !check || !check_alone(blob, *size, &finding))
+	if (!blob || !check || !check_alone(blob, *size, CL_ARCH_HERE, &finding))
 		return blob;
 	print_finding(path, &finding);
 	free(blob);
@@ -91,6 +88,15 @@ struct checked {
 	struct cl_config *config;
 };
 
+/* A config is checked for the machine that it was built for, which need not be this one. */
+static uint16_t arch_of(const struct cl_config *config, size_t size)
+{
+	if (size >= sizeof(*config) &&
+	    (config->arch == CL_ARCH_X86_64 || config->arch == CL_ARCH_ARM64))
+		return config->arch;
+	return CL_ARCH_HERE;
+}
+
 static bool load(struct checked *file, const char *path, struct json_object *findings)
 {
 	struct cl_finding finding;
@@ -100,7 +106,7 @@ static bool load(struct checked *file, const char *path, struct json_object *fin
 	file->config = read_file(path, SIZE_MAX - 1, &size);
 	if (!file->config)
 		return false;
-	if (!check_alone(file->config, size, &finding))
+	if (!check_alone(file->config, size, arch_of(file->config, size), &finding))
 		return true;
 	report(findings, path, &finding);
 	free(file->config);

@@ -121,7 +121,8 @@ static void status_text(struct region *r, const struct cl_ioc_version *version, 
 		if (info->features >> i & 1)
 			printf(" %s", feature_names[i]);
 	printf("%s\n", info->features ? "" : " none");
-	printf("TSC:        %u kHz\n", info->tsc_khz);
+	printf("%s %u kHz\n",
+	       info->arch == CL_ARCH_ARM64 ? "counter:   " : "TSC:       ", info->tsc_khz);
 	printf("locked:     %s\n",
 	       info->flags & CL_INFO_LOCKED ? "yes, until the machine is reset" : "no");
 	if (info->flags & CL_INFO_AUDIT)

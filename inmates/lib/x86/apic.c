@@ -60,6 +60,11 @@ uint32_t apic_id(void)
 	return x2apic ? id : id >> 24;
 }
 
+uint32_t cpu_hw_id(void)
+{
+	return apic_id();
+}
+
 void apic_send(uint32_t hw_id, uint32_t icr)
 {
 	if (x2apic) {
@@ -72,6 +77,11 @@ void apic_send(uint32_t hw_id, uint32_t icr)
 	apic_write(APIC_ICR, icr);
 	while (apic_read(APIC_ICR) & ICR_BUSY)
 		cpu_relax();
+}
+
+void ipi_send(unsigned int index, unsigned int vector)
+{
+	apic_send(comm->hw_ids[index], ICR_FIXED | vector);
 }
 
 void apic_init_cpu(void)
@@ -114,7 +124,7 @@ static void calibrate(void)
 	apic_write(APIC_TMICT, 0);
 }
 
-void timer_start(uint8_t vector, uint64_t period_tsc)
+void timer_start(unsigned int vector, uint64_t period_tsc)
 {
 	struct timer *t = &timers[cpu_index()];
 	uint64_t count;

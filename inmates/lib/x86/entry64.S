@@ -124,7 +124,7 @@ ap_32bit:
 	jmp	to_64bit
 	.code64
 ap_64bit:
-	call	ap_start
+	call	arch_ap_start
 
 	.data
 	.balign	8

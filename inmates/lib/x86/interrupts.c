@@ -34,7 +34,7 @@ void vector_main(struct frame *f);
 static struct gate idt[256];
 static void (*handlers[256])(void);
 
-void interrupt_handler(uint8_t vector, void (*handler)(void))
+void interrupt_handler(unsigned int vector, void (*handler)(void))
 {
 	handlers[vector] = handler;
 }
@@ -103,7 +103,7 @@ void interrupts_init_cpu(void)
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
-void interrupts_init(void)
+void arch_init(void)
 {
 	unsigned int vector;
 
@@ -119,4 +119,5 @@ void interrupts_init(void)
 		};
 	}
 	interrupts_init_cpu();
+	apic_init();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /* A 16550A, polled: COM1 unless console= names another port. It may be virtual or real: both have
  * been set up by others. */
-#include "inmate.h"
-#include "internal.h"
+#include "../inmate.h"
+#include "../internal.h"
 
 #define COM1	 0x3f8
 #define LSR	 5

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+/* GICv3: everything is group 1, of one priority, and edge or level as it is found. */
+#include "../inmate.h"
+#include "../internal.h"
+
+/* Arm IHI 0069, 12.9: distributor */
+#define GICD_CTLR	 0x0000
+#define GICD_IGROUPR	 0x0080
+#define GICD_ISENABLER	 0x0100
+#define GICD_IPRIORITYR	 0x0400
+#define GICD_IROUTER	 0x6000
+#define CTLR_ENABLE_GRP1 0x2
+#define CTLR_ARE	 0x10
+#define CTLR_RWP	 0x80000000U
+
+/* 12.11: redistributor; the second 64 KiB have what the distributor has of the first 32 INTIDs */
+#define GICR_TYPER	     0x0008
+#define GICR_WAKER	     0x0014
+#define GICR_SGI	     0x10000
+#define GICR_SIZE	     0x20000
+#define TYPER_LAST	     0x10
+#define TYPER_VLPIS	     0x2
+#define WAKER_SLEEP	     0x2
+#define WAKER_CHILDREN_SLEEP 0x4
+
+#define PRIORITY  0xa0
+#define FIRST_SPI 32
+
+/* of each CPU */
+static uintptr_t redists[CL_COMM_MAX_CPUS];
+
+static uint32_t dist_read(unsigned int reg)
+{
+	return mmio_read32(comm->gic_dist + reg);
+}
+
+static void dist_write(unsigned int reg, uint32_t value)
+{
+	mmio_write32(comm->gic_dist + reg, value);
+}
+
+uint32_t cpu_hw_id(void)
+{
+	uint64_t mpidr = read_sysreg(mpidr_el1);
+
+	return (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
+}
+
+static uintptr_t find_redist(void)
+{
+	uintptr_t at = comm->gic_cpu;
+	uint32_t typer;
+
+	for (;; at += typer & TYPER_VLPIS ? 2 * GICR_SIZE : GICR_SIZE) {
+		typer = mmio_read32(at + GICR_TYPER);
+		if (mmio_read32(at + GICR_TYPER + 4) == cpu_hw_id())
+			return at;
+		if (typer & TYPER_LAST) {
+			printf("inmate: CPU %u has no redistributor\n", cpu_index());
+			inmate_stop();
+		}
+	}
+}
+
+static void dist_wait(void)
+{
+	while (dist_read(GICD_CTLR) & CTLR_RWP)
+		cpu_relax();
+}
+
+void gic_init(void)
+{
+	dist_write(GICD_CTLR, CTLR_ENABLE_GRP1 | CTLR_ARE);
+	dist_wait();
+}
+
+void gic_init_cpu(void)
+{
+	uintptr_t redist = find_redist();
+	unsigned int i;
+
+	redists[cpu_index()] = redist;
+	mmio_write32(redist + GICR_WAKER, mmio_read32(redist + GICR_WAKER) & ~WAKER_SLEEP);
+	while (mmio_read32(redist + GICR_WAKER) & WAKER_CHILDREN_SLEEP)
+		cpu_relax();
+	mmio_write32(redist + GICR_SGI + GICD_IGROUPR, ~0U);
+	for (i = 0; i < FIRST_SPI; i += 4)
+		mmio_write32(redist + GICR_SGI + GICD_IPRIORITYR + i, PRIORITY * 0x01010101U);
+	/* all software-generated interrupts */
+	mmio_write32(redist + GICR_SGI + GICD_ISENABLER, 0xffff);
+
+	write_sysreg(icc_sre_el1, read_sysreg(icc_sre_el1) | 1);
+	isb();
+	write_sysreg(icc_pmr_el1, 0xff);
+	write_sysreg(icc_bpr1_el1, 0);
+	write_sysreg(icc_ctlr_el1, 0);
+	write_sysreg(icc_igrpen1_el1, 1);
+	isb();
+}
+
+/* A shared interrupt goes to this CPU from then on. */
+void gic_enable(unsigned int intid)
+{
+	uintptr_t base = intid < FIRST_SPI ? redists[cpu_index()] + GICR_SGI : comm->gic_dist;
+	unsigned int word = intid / 32 * 4;
+	uint32_t bit = 1U << intid % 32;
+
+	if (intid >= FIRST_SPI) {
+		dist_write(GICD_IGROUPR + word, dist_read(GICD_IGROUPR + word) | bit);
+		dist_write(GICD_IROUTER + 8 * intid, cpu_hw_id() & 0xffffff);
+		dist_write(GICD_IROUTER + 8 * intid + 4, cpu_hw_id() >> 24);
+		*(volatile uint8_t *)(base + GICD_IPRIORITYR + intid) = PRIORITY;
+	}
+	mmio_write32(base + GICD_ISENABLER + word, bit);
+}
+
+unsigned int gic_acknowledge(void)
+{
+	unsigned int intid = read_sysreg(icc_iar1_el1) & 0xffffff;
+
+	/* before any access to what raised it */
+	dsb();
+	return intid;
+}
+
+void gic_end(unsigned int intid)
+{
+	write_sysreg(icc_eoir1_el1, intid);
+	isb();
+}
+
+void ipi_send(unsigned int index, unsigned int intid)
+{
+	uint32_t id = comm->hw_ids[index];
+	uint64_t aff3 = id >> 24, aff2 = id >> 16 & 0xff, aff1 = id >> 8 & 0xff, aff0 = id & 0xff;
+
+	/* what was written before it is to be seen by the receiver */
+	dsb();
+	write_sysreg(icc_sgi1r_el1, aff3 << 48 | aff0 / 16 << 44 | aff2 << 32 |
+					    (uint64_t)intid << 24 | aff1 << 16 | 1ULL << aff0 % 16);
+	isb();
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What inmates have on arm64 only, and how arm64 does what they have everywhere. */
+#ifndef INMATE_ARCH_H
+#define INMATE_ARCH_H
+
+/* comm->hw_ids in words */
+#define HW_IDS "affinities"
+
+#define TIMER_VECTOR  27  /* INTID of the virtual timer */
+#define IPI_VECTOR(n) (n) /* software-generated interrupts */
+
+static inline const char *interrupt_controller(void)
+{
+	return comm->gic_version == 3 ? "GICv3" : "GICv2";
+}
+
+#define read_sysreg(name)                                                          \
+	({                                                                         \
+		uint64_t sysreg_value;                                             \
+		__asm__ volatile("mrs %0, " #name : "=r"(sysreg_value)::"memory"); \
+		sysreg_value;                                                      \
+	})
+
+#define write_sysreg(name, value) \
+	__asm__ volatile("msr " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+
+static inline void isb(void)
+{
+	__asm__ volatile("isb" ::: "memory");
+}
+
+/* All accesses before it are complete, also for devices. */
+static inline void dsb(void)
+{
+	__asm__ volatile("dsb sy" ::: "memory");
+}
+
+/* Until the next interrupt, which is taken only where interrupts are on. */
+static inline void cpu_halt(void)
+{
+	__asm__ volatile("dsb sy; wfi" ::: "memory");
+}
+
+/* The virtual counter, under the name of x86's. */
+static inline uint64_t rdtsc(void)
+{
+	return read_sysreg(cntvct_el0);
+}
+
+/* After everything before it, and before everything after it. */
+static inline uint64_t rdtsc_ordered(void)
+{
+	uint64_t ticks;
+
+	isb();
+	ticks = rdtsc();
+	isb();
+	return ticks;
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("yield" ::: "memory");
+}
+
+static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
+{
+	register uint64_t x0 __asm__("x0") = number;
+	register uint64_t x1 __asm__("x1") = arg0;
+	register uint64_t x2 __asm__("x2") = arg1;
+	register uint64_t x3 __asm__("x3") = arg2;
+
+	__asm__ volatile("hvc %1"
+			 : "+r"(x0)
+			 : "i"(CL_HVC_IMMEDIATE), "r"(x1), "r"(x2), "r"(x3)
+			 : "memory");
+	return x0;
+}
+
+/* PSCI and other firmware calls of SMCCC, by HVC #0; x0 to x3 of the call, x0 of the answer. */
+int64_t firmware_call(uint64_t function, uint64_t arg1, uint64_t arg2, uint64_t arg3);
+
+#define PSCI_VERSION	   0x84000000U
+#define PSCI_CPU_OFF	   0x84000002U
+#define PSCI_CPU_ON	   0xc4000003U
+#define PSCI_AFFINITY_INFO 0xc4000004U
+#define PSCI_SYSTEM_OFF	   0x84000008U
+#define PSCI_SYSTEM_RESET  0x84000009U
+
+/* MPIDR_EL1's affinity fields for one of comm->hw_ids, as PSCI wants them. */
+static inline uint64_t hw_id_to_mpidr(uint32_t hw_id)
+{
+	return (uint64_t)(hw_id >> 24) << 32 | (hw_id & 0xffffff);
+}
+
+static inline void interrupts_on(void)
+{
+	__asm__ volatile("msr daifclr, #2" ::: "memory");
+}
+
+static inline void interrupts_off(void)
+{
+	__asm__ volatile("msr daifset, #2" ::: "memory");
+}
+
+/* Wait for an interrupt. Call with interrupts off: one that is pending already ends it at once. */
+static inline void wait_for_interrupt(void)
+{
+	cpu_halt();
+	interrupts_on();
+	isb();
+	interrupts_off();
+}
+
+#endif
