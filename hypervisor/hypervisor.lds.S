@@ -17,6 +17,7 @@ SECTIONS
 	hv_rodata_end = .;
 	.data : {
 		*(.data .data.*)
+		QUAD(0) /* never empty: the file goes up to here */
 		. = ALIGN(64);
 	}
 	image_file_end = .;
