@@ -882,17 +882,10 @@ out:
 	return err;
 }
 
-void cell_fail(const char *fmt, ...)
+/* The cell on this CPU ends, in this state: all its CPUs park, this one at once. */
+static void end_cell(struct cell *cell, uint32_t state)
 {
 	struct cpu *self = arch_this_cpu();
-	struct cell *cell = self->cell;
-	char text[CL_LOG_TEXT];
-	va_list args;
-
-	va_start(args, fmt);
-	vformat(text, sizeof(text), fmt, args);
-	va_end(args);
-	log_write(CL_LOG_ERROR, cell->id, "cell '%s' stopped: %s", cell->info->name, text);
 
 	for_each_cpu_in(cell, i)
 		if (&cpus[i] != self)
@@ -900,8 +893,29 @@ void cell_fail(const char *fmt, ...)
 	__atomic_fetch_or(&self->events, CPU_EV_PARK, __ATOMIC_SEQ_CST);
 	/* Last: from here on root can start the cell again, and a park must not follow that. */
 	if (cell->info->state == CL_STATE_RUNNING)
-		__atomic_store_n(&cell->info->state, CL_STATE_FAILED, __ATOMIC_RELEASE);
+		__atomic_store_n(&cell->info->state, state, __ATOMIC_RELEASE);
 	cpu_handle_events();
+}
+
+void cell_fail(const char *fmt, ...)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+	char text[CL_LOG_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vformat(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_write(CL_LOG_ERROR, cell->id, "cell '%s' stopped: %s", cell->info->name, text);
+	end_cell(cell, CL_STATE_FAILED);
+}
+
+void cell_shut_down(void)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	log_write(CL_LOG_INFO, cell->id, "cell '%s' (%u) shut down", cell->info->name, cell->id);
+	end_cell(cell, CL_STATE_SHUT_DOWN);
 }
 
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)

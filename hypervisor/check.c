@@ -25,6 +25,11 @@
 #define LOCAL_APIC  0xfee00000ULL
 #define PCI_PORTS   0xcf8
 #define UART_PORTS  0x3f8
+#define GICD_SIZE   0x10000ULL
+#define GICR_SIZE   0x20000ULL /* of one CPU; with GICv4 twice as much */
+#define FIRST_SPI   32
+#define CHIP_PINS   128 /* of one struct cl_irqchip */
+#define SPI_END	    1020
 
 struct range {
 	uint64_t start;
@@ -51,6 +56,7 @@ static const struct {
 	[CL_SEC_PIO] = { "I/O ports", sizeof(struct cl_pio) },
 	[CL_SEC_IRQCHIP] = { "interrupt controller", sizeof(struct cl_irqchip) },
 	[CL_SEC_PCI] = { "PCI device", sizeof(struct cl_pci_device) },
+	[CL_SEC_GIC] = { "GIC", sizeof(struct cl_gic) },
 };
 
 #define KIND_END (sizeof(kinds) / sizeof(kinds[0]))
@@ -380,8 +386,19 @@ static int check_console(struct check *c, const struct cl_platform *p)
 			return refuse(c, "console_address", p->console_address, PIO_END - 8,
 				      "the first of 8 I/O ports, 1 to @");
 		return 0;
+	case CL_CONSOLE_PL011:
+	case CL_CONSOLE_16550_MMIO:
+		if (c->limits->arch == CL_ARCH_X86_64)
+			return refuse(c, "console_type", p->console_type, CL_CONSOLE_16550_PIO,
+				      "at most @ on x86");
+		if (!p->console_address || p->console_address >= address_end(c) ||
+		    p->console_address % 4)
+			return refuse(c, "console_address", p->console_address, address_end(c),
+				      "the physical address of its registers, below @ and a "
+				      "multiple of 4");
+		return 0;
 	default:
-		return refuse(c, "console_type", p->console_type, CL_CONSOLE_16550_PIO,
+		return refuse(c, "console_type", p->console_type, CL_CONSOLE_16550_MMIO,
 			      "0 to @ (enum cl_console_type)");
 	}
 }
@@ -562,6 +579,31 @@ static struct range phys_range(const struct cl_memory *m)
 	return (struct range){ m->phys, m->size };
 }
 
+static struct range gic_range(const struct cl_gic *gic, bool redistributors)
+{
+	if (redistributors)
+		return (struct range){ gic->redist_phys, gic->redist_size };
+	return (struct range){ gic->dist_phys, GICD_SIZE };
+}
+
+/* What the hypervisor moderates of the interrupt controller is not memory of root's. */
+static int check_gic_hole(struct check *c, const struct cl_memory *m)
+{
+	const struct cl_section *section = cl_find_section(c->config, CL_SEC_GIC);
+	struct cl_gic gic;
+	int part;
+
+	if (!section)
+		return 0;
+	cl_get_entry(section, 0, &gic, sizeof(gic));
+	for (part = 0; part < 2; part++)
+		if (overlap(virt_range(m), gic_range(&gic, part)))
+			return refuse(c, "virt", m->virt, gic_range(&gic, part).start,
+				      "addresses without the interrupt controller at @ "
+				      "(CLOISTER_GIC): the hypervisor moderates it");
+	return 0;
+}
+
 /* Addresses that are not memory, whatever a config says. */
 static int check_memory_holes(struct check *c, const struct cl_memory *m)
 {
@@ -570,6 +612,7 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 	struct cl_irqchip chip;
 	struct cl_platform p;
 	uint32_t i;
+	int err;
 
 	if (l->arch == CL_ARCH_X86_64) {
 		if (overlap(virt_range(m), apic))
@@ -579,6 +622,10 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 			return refuse(c, "phys", m->phys, LOCAL_APIC,
 				      "addresses without the page at @: the local APIC is there");
 	}
+	if (l->arch == CL_ARCH_ARM64 && c->config->flags & CL_CELL_VUART &&
+	    overlap(virt_range(m), (struct range){ CL_VUART_ADDRESS, CL_VUART_SIZE }))
+		return refuse(c, "virt", m->virt, CL_VUART_ADDRESS,
+			      "addresses without the virtual UART (CL_CELL_VUART), which is at @");
 	cl_for_each(cl_find_section(c->config, CL_SEC_IRQCHIP), i, chip)
 		if (overlap(virt_range(m), (struct range){ chip.address, PAGE }))
 			return refuse(c, "virt", m->virt, chip.address,
@@ -595,6 +642,9 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 		return refuse(c, "virt", m->virt, ecam_range(&p).start,
 			      "addresses without the PCI configuration space (ecam_phys), which "
 			      "begins at @ and is moderated");
+	err = check_gic_hole(c, m);
+	if (err)
+		return err;
 	/* Registers below a page are not mapped: nothing that is unmapped from root takes them
 	 * away. */
 	if (whole_pages(m))
@@ -715,9 +765,62 @@ static int check_pio(struct check *c)
 	return 0;
 }
 
+static bool same_chip(const struct cl_irqchip *a, const struct cl_irqchip *b)
+{
+	return a->address == b->address && a->first == b->first;
+}
+
+static int check_gic(struct check *c)
+{
+	const struct cl_section *section = look_at(c, CL_SEC_GIC);
+	struct cl_irqchip chip;
+	struct cl_gic gic;
+	uint32_t i;
+	int err;
+
+	if (c->limits->arch != CL_ARCH_ARM64 || !is_root(c)) {
+		if (section)
+			return refuse(
+				c, "count", section->count, 0,
+				"@: only the root cell of an arm64 machine describes its GIC");
+		return 0;
+	}
+	if (!section || section->count != 1)
+		return refuse(c, "count", section ? section->count : 0, 1,
+			      "@: the root cell needs one CLOISTER_GIC(...)");
+	cl_get_entry(section, 0, &gic, sizeof(gic));
+	if (gic.version != 3)
+		return refuse(c, "version", gic.version, 3, "@: others are not supported yet");
+	if (gic.maintenance_irq < 16 || gic.maintenance_irq > 31)
+		return refuse(c, "maintenance_irq", gic.maintenance_irq, 16,
+			      "the INTID of a private interrupt, @ to 31");
+	err = check_range(c, "dist_phys", gic.dist_phys, GICD_SIZE, GICD_SIZE);
+	if (!err)
+		err = check_range(c, "redist_phys", gic.redist_phys, gic.redist_size, GICD_SIZE);
+	if (err)
+		return err;
+	if (!gic.dist_phys)
+		return refuse(c, "dist_phys", 0, GICD_SIZE, "the address of GICD");
+	if (gic.redist_size < GICR_SIZE)
+		return refuse(c, "redist_size", gic.redist_size, GICR_SIZE,
+			      "at least @ for each CPU");
+	if (overlap(gic_range(&gic, false), gic_range(&gic, true)))
+		return refuse(c, "redist_phys", gic.redist_phys, gic.dist_phys + GICD_SIZE,
+			      "addresses outside the distributor's, which end at @");
+	if (gic.cpu_phys | gic.hyp_phys | gic.vcpu_phys)
+		return refuse(c, "cpu_phys", gic.cpu_phys, 0,
+			      "@, as hyp_phys and vcpu_phys: version 3 has system registers");
+	cl_for_each(cl_find_section(c->config, CL_SEC_IRQCHIP), i, chip)
+		if (chip.address != gic.dist_phys)
+			return refuse(c, "dist_phys", gic.dist_phys, chip.address,
+				      "@, the address in CLOISTER_IRQCHIP");
+	return 0;
+}
+
 static int check_irqchips(struct check *c)
 {
 	const struct cl_section *section = look_at(c, CL_SEC_IRQCHIP);
+	bool x86 = c->limits->arch == CL_ARCH_X86_64;
 	struct cl_irqchip chip, other;
 	uint32_t i;
 	int err;
@@ -726,16 +829,23 @@ static int check_irqchips(struct check *c)
 		err = check_range(c, "address", chip.address, PAGE, PAGE);
 		if (err)
 			return err;
-		if (!chip.address ||
-		    (c->limits->arch == CL_ARCH_X86_64 && chip.address == LOCAL_APIC))
+		if (!chip.address || (x86 && chip.address == LOCAL_APIC))
 			return refuse(c, "address", chip.address, LOCAL_APIC,
 				      "the registers of an interrupt controller (x86: an IOAPIC; "
 				      "the local APIC at @ is everybody's own)");
 		if (!(chip.pins[0] | chip.pins[1]))
 			return refuse(c, "pins", 0, 1, "at least @ pin");
+		if (x86 && chip.first)
+			return refuse(c, "first", chip.first, 0, "@ on x86");
+		if (!x86 && (chip.first < FIRST_SPI || chip.first >= SPI_END ||
+			     (chip.first - FIRST_SPI) % CHIP_PINS))
+			return refuse(c, "first", chip.first, FIRST_SPI,
+				      "@ plus a multiple of 128: shared interrupts by INTID");
+		if (chip.reserved)
+			return refuse(c, "reserved", chip.reserved, 0, "@");
 		for (i = 0; i < c->index; i++) {
 			cl_get_entry(section, i, &other, sizeof(other));
-			if (chip.address == other.address)
+			if (same_chip(&chip, &other))
 				return refuse(c, "address", chip.address, i,
 					      "another controller than entry @: each once, with "
 					      "all its pins");
@@ -760,6 +870,9 @@ static int check_pci(struct check *c)
 	struct cl_pci_device device, other;
 	uint32_t i;
 
+	if (section && c->limits->arch != CL_ARCH_X86_64)
+		return refuse(c, "count", section->count, 0,
+			      "@: PCI functions can be given to cells on x86 only so far");
 	cl_for_each(section, c->index, device) {
 		if (device.domain)
 			return refuse(c, "domain", device.domain, 0, "@: the only one supported");
@@ -791,6 +904,8 @@ int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *lim
 		err = check_cpus(&c);
 	if (!err)
 		err = check_irqchips(&c);
+	if (!err)
+		err = check_gic(&c);
 	if (!err)
 		err = check_memory(&c);
 	if (!err)
@@ -857,7 +972,7 @@ static int pair_irqchips(struct check *c, const struct cl_config *b)
 	cl_for_each(section, c->index, mine)
 		cl_for_each(cl_find_section(b, CL_SEC_IRQCHIP), i, theirs)
 			for (word = 0; word < 2; word++)
-				if (mine.address == theirs.address &&
+				if (same_chip(&mine, &theirs) &&
 				    (mine.pins[word] & theirs.pins[word]))
 					return conflict(c, b, "pins", mine.pins[word],
 							mine.pins[word] & ~theirs.pins[word],
@@ -1006,7 +1121,7 @@ static int root_irqchips(struct check *c, const struct cl_config *root)
 		bool known = false;
 
 		cl_for_each(cl_find_section(root, CL_SEC_IRQCHIP), i, theirs) {
-			if (mine.address != theirs.address)
+			if (!same_chip(&mine, &theirs))
 				continue;
 			known = true;
 			for (word = 0; word < 2; word++)

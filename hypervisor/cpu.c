@@ -55,8 +55,8 @@ void cpu_handle_events(void)
 			cpu->waiting = false;
 			arch_cpu_start(cpu, &cpu->start);
 		}
-		if (events & CPU_EV_NMI && !cpu->parked)
-			arch_inject_nmi(cpu);
+		if (events & CPU_EV_ARCH && !cpu->parked)
+			arch_cpu_event(cpu);
 
 		cpu->info->state = cpu->parked ? CL_CPU_PARKED : CL_CPU_RUNNING;
 		if (events) {

@@ -2,6 +2,7 @@
 #include <arch.h>
 #include <inspect.h>
 #include <page.h>
+#include <paging_format.h>
 
 /* More than any machine needs; bounds the walk over root's tables. */
 #define INSPECT_MAX (4UL << 20)
@@ -41,6 +42,49 @@ void inspect_add(struct inspection *inspection, const struct cl_inspect_record *
 	}
 	write_record(inspection);
 	*last = *record;
+}
+
+/* Tables are read through a window: other CPUs' are not mapped here. */
+static uint64_t read_entry(uint64_t table, uint64_t index)
+{
+	table += index / 512 * PAGE_SIZE;
+	return ((volatile uint64_t *)arch_window(table))[index % 512];
+}
+
+bool inspect_next_mapping(uint64_t root, unsigned int levels, unsigned int root_pages,
+			  struct mapping *mapping)
+{
+	uint64_t end = root_pages * (1UL << (PAGE_SHIFT + 9 * levels));
+
+	while (mapping->virt < end) {
+		uint64_t table = root, entry = 0, step = 0;
+
+		mapping->set_in_all = ~0UL;
+		mapping->set_in_any = 0;
+		for (unsigned int level = levels; level; level--) {
+			unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+			uint64_t index = mapping->virt >> shift;
+
+			step = 1UL << shift;
+			entry = read_entry(table, level == levels ? index : index & 511);
+			if (!pte_is_present(entry))
+				break;
+			mapping->set_in_all &= entry;
+			mapping->set_in_any |= entry;
+			if (pte_is_leaf(entry, level))
+				break;
+			table = entry & PTE_ADDRESS;
+		}
+		if (pte_is_present(entry)) {
+			uint64_t offset = mapping->virt & (step - 1);
+
+			mapping->phys = (entry & PTE_ADDRESS & ~(step - 1)) + offset;
+			mapping->size = step - offset;
+			return true;
+		}
+		mapping->virt = (mapping->virt | (step - 1)) + 1;
+	}
+	return false;
 }
 
 static void inspect_config(struct inspection *inspection, const struct cell *cell)

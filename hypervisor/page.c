@@ -19,20 +19,40 @@ void page_init(uint64_t first, uint64_t end)
 	memset(in_use, 0, sizeof(in_use));
 }
 
+static void *take(unsigned int first, unsigned int count)
+{
+	void *page = hv_base + pool_first + first * PAGE_SIZE;
+
+	memset(&in_use[first], 1, count);
+	used += count;
+	memset(page, 0, count * PAGE_SIZE);
+	return page;
+}
+
 void *page_alloc(unsigned int count)
 {
 	unsigned int run = 0;
 
 	for (unsigned int i = 0; i < pages; i++) {
 		run = in_use[i] ? 0 : run + 1;
-		if (run == count) {
-			void *page = hv_base + pool_first + (i + 1 - count) * PAGE_SIZE;
+		if (run == count)
+			return take(i + 1 - count, count);
+	}
+	return NULL;
+}
 
-			memset(&in_use[i + 1 - count], 1, count);
-			used += count;
-			memset(page, 0, count * PAGE_SIZE);
-			return page;
-		}
+void *page_alloc_aligned(unsigned int count)
+{
+	/* The hypervisor's memory itself begins at a multiple of 2 MiB. */
+	unsigned int first = (unsigned int)(-(pool_first / PAGE_SIZE) & (count - 1));
+
+	for (; first + count <= pages; first += count) {
+		unsigned int run = 0;
+
+		while (run < count && !in_use[first + run])
+			run++;
+		if (run == count)
+			return take(first, count);
 	}
 	return NULL;
 }

@@ -62,7 +62,8 @@ void arch_cpu_reset(struct cpu *cpu);
 void arch_cpu_idle(void);
 void arch_cpu_kick(struct cpu *cpu);
 void arch_flush_guest_tlb(struct cpu *cpu);
-void arch_inject_nmi(struct cpu *cpu);
+/* CPU_EV_ARCH was posted to this CPU, which runs its guest. */
+void arch_cpu_event(struct cpu *cpu);
 
 /* Page tables, bitmaps of a cell, without its memory. -ENOMEM; undone by arch_cell_exit(). */
 int arch_cell_init(struct cell *cell);
@@ -103,6 +104,15 @@ bool arch_is_moderated(uint64_t address);
  */
 void *arch_window(uint64_t phys);
 void arch_window_close(void);
+
+/*
+ * An access to device registers at a host-physical address, of 1, 2, 4 or 8 bytes. False: it would
+ * leave the page; nothing was done.
+ */
+bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value);
+
+/* Where the guest on this CPU is, for messages. */
+uint64_t arch_guest_pc(void);
 
 /* Do what must not be possible (CONFIG_FAULT_INJECT); returns 0 if it was. */
 enum cl_defect;

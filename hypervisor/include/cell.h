@@ -16,9 +16,9 @@
 enum cpu_event {
 	CPU_EV_PARK = 0x01,  /* leave the guest, wait in the hypervisor */
 	CPU_EV_FLUSH = 0x02, /* forget cached translations of its cell */
-	CPU_EV_WAIT = 0x04,  /* reset and wait to be started by its cell (x86 INIT) */
+	CPU_EV_WAIT = 0x04,  /* reset and wait to be started by its cell (x86 INIT, PSCI CPU_OFF) */
 	CPU_EV_START = 0x08, /* start at cpu->start, if it waits */
-	CPU_EV_NMI = 0x10,   /* deliver an NMI to the guest */
+	CPU_EV_ARCH = 0x10,  /* the architecture has something for the guest (x86: an NMI) */
 };
 
 struct cell;
@@ -115,6 +115,9 @@ int cell_begin_disable(void);
  * in the same way: the other cells run on.
  */
 void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The cell that runs on this CPU, not root, has asked for its end. Parks as cell_fail() does. */
+void cell_shut_down(void);
 
 /*
  * An access that this cell may not make and that is answered harmlessly. Logs the first ones of

@@ -19,6 +19,19 @@ struct inspection {
  */
 void inspect_add(struct inspection *inspection, const struct cl_inspect_record *record);
 
+/* A page or block that tables map, from virt on. */
+struct mapping {
+	uint64_t virt, phys, size;
+	uint64_t set_in_all, set_in_any; /* bits of the entries from the root down to it */
+};
+
+/*
+ * The first page at or behind mapping->virt that the tables map. root: physical address of the top
+ * ones, root_pages of them side by side. False: there is none.
+ */
+bool inspect_next_mapping(uint64_t root, unsigned int levels, unsigned int root_pages,
+			  struct mapping *mapping);
+
 /* Architecture: what a cell reaches; 0 or -ENOMEM. With the management lock. */
 int arch_inspect_cell(struct inspection *inspection, const struct cell *cell);
 /* The hypervisor's own mappings, on all CPUs. */

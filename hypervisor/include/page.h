@@ -30,6 +30,8 @@ void page_init(uint64_t first, uint64_t end);
  * while a cell is created; never while a cell runs.
  */
 void *page_alloc(unsigned int count);
+/* The same; count is a power of 2, up to 512, and the address a multiple of their size. */
+void *page_alloc_aligned(unsigned int count);
 void page_free(void *page, unsigned int count);
 
 uint64_t page_bytes_used(void);

@@ -161,7 +161,7 @@ void arch_flush_guest_tlb(struct cpu *cpu)
 	guest_forget_pages();
 }
 
-void arch_inject_nmi(struct cpu *cpu)
+void arch_cpu_event(struct cpu *cpu)
 {
 	(void)cpu;
 }

@@ -253,7 +253,7 @@ static unsigned int sequence(unsigned int levels, unsigned int leaf_level, uint6
 	struct paging paging;
 
 	memset(model, 0, sizeof(model));
-	assert_int_equal(paging_init(&paging, levels, leaf_level, TABLE_BITS), 0);
+	assert_int_equal(paging_init(&paging, levels, 1, leaf_level, TABLE_BITS), 0);
 	compare(&paging, base);
 	for (unsigned int i = 0; i < changes; i++) {
 		struct change change;
@@ -321,7 +321,7 @@ static unsigned int tables_for(unsigned int leaf_level, uint64_t virt, uint64_t 
 	struct paging paging;
 	uint64_t used;
 
-	assert_int_equal(paging_init(&paging, 4, leaf_level, TABLE_BITS), 0);
+	assert_int_equal(paging_init(&paging, 4, 1, leaf_level, TABLE_BITS), 0);
 	assert_int_equal(paging_update(&paging, virt, phys, size, PTE_P), 0);
 	used = page_bytes_used() / PAGE_SIZE;
 	paging_exit(&paging);
@@ -349,7 +349,7 @@ static void split(void **state)
 	uint64_t size;
 
 	(void)state;
-	assert_int_equal(paging_init(&paging, 4, 3, TABLE_BITS), 0);
+	assert_int_equal(paging_init(&paging, 4, 1, 3, TABLE_BITS), 0);
 	assert_int_equal(paging_update(&paging, 0, 4 * GIB, 2 * GIB, bits), 0);
 	assert_int_equal(paging_lookup(&paging, 0, &size), (4 * GIB) | bits | PTE_PS);
 	assert_int_equal(size, GIB);
@@ -375,7 +375,7 @@ static void no_memory_at_all(void **state)
 
 	(void)state;
 	assert_non_null(page_alloc(POOL_PAGES));
-	assert_int_equal(paging_init(&paging, 4, 3, TABLE_BITS), -ENOMEM);
+	assert_int_equal(paging_init(&paging, 4, 1, 3, TABLE_BITS), -ENOMEM);
 	paging_exit(&paging);
 	assert_int_equal(page_count_free(), 0);
 }

@@ -229,7 +229,7 @@ static void deliver(struct cpu *target, uint64_t icr)
 		icr_send((uint32_t)(icr & 0xff) | ICR_ASSERT, target->hw_id);
 		break;
 	case MODE_NMI:
-		cpu_post(target, CPU_EV_NMI);
+		cpu_post(target, CPU_EV_ARCH);
 		break;
 	case MODE_INIT:
 		/* The level de-assert that old start-up code sends does nothing (APM 16.5). */

@@ -11,75 +11,26 @@
 
 #define PORTS 65536
 
-/* Tables are read through a window: other CPUs' are not mapped here. */
-static uint64_t read_entry(uint64_t table, unsigned int index)
+/* Rights of all levels count. */
+static uint32_t rights(const struct mapping *mapping)
 {
-	return ((volatile uint64_t *)window(WINDOW_COPY, table & PTE_ADDRESS, PTE_RW))[index];
-}
-
-struct mapping {
-	uint64_t virt, phys, size;
-	uint32_t access;
-};
-
-/*
- * The first page at or behind mapping->virt that is mapped; size: of the page, from there on.
- * False: there is none. Rights of all levels count.
- */
-static bool next_mapping(uint64_t root, unsigned int levels, struct mapping *mapping)
-{
-	uint64_t end = 1UL << (PAGE_SHIFT + 9 * levels);
-
-	while (mapping->virt < end) {
-		uint64_t table = root, entry = 0, step = 0;
-		uint32_t access = CL_MEM_RAM;
-
-		for (unsigned int level = levels; level; level--) {
-			unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
-
-			step = 1UL << shift;
-			entry = read_entry(table, mapping->virt >> shift & 511);
-			if (!(entry & PTE_P))
-				break;
-			if (!(entry & PTE_RW))
-				access &= ~(uint32_t)CL_MEM_WRITE;
-			if (entry & PTE_NX)
-				access &= ~(uint32_t)CL_MEM_EXECUTE;
-			if (level == 1 || entry & PTE_PS)
-				break;
-			table = entry;
-		}
-		if (entry & PTE_P) {
-			uint64_t offset = mapping->virt & (step - 1);
-
-			mapping->phys = (entry & PTE_ADDRESS & ~(step - 1)) + offset;
-			mapping->size = step - offset;
-			mapping->access = access;
-			return true;
-		}
-		mapping->virt = (mapping->virt | (step - 1)) + 1;
-	}
-	return false;
-}
-
-static void add_memory(struct inspection *inspection, uint32_t cell, const struct mapping *mapping)
-{
-	struct cl_inspect_record record = { .kind = CL_INSPECT_MEMORY,
-					    .cell = cell,
-					    .start = mapping->virt,
-					    .size = mapping->size,
-					    .target = mapping->phys,
-					    .access = mapping->access };
-
-	inspect_add(inspection, &record);
+	return CL_MEM_READ | (mapping->set_in_all & PTE_RW ? CL_MEM_WRITE : 0) |
+	       (mapping->set_in_any & PTE_NX ? 0 : CL_MEM_EXECUTE);
 }
 
 static void inspect_memory(struct inspection *inspection, const struct cell *cell)
 {
 	struct mapping mapping = { 0 };
 
-	while (next_mapping(cell->arch.npt_phys, cell->arch.npt.levels, &mapping)) {
-		add_memory(inspection, cell->id, &mapping);
+	while (inspect_next_mapping(cell->arch.npt_phys, cell->arch.npt.levels, 1, &mapping)) {
+		struct cl_inspect_record record = { .kind = CL_INSPECT_MEMORY,
+						    .cell = cell->id,
+						    .start = mapping.virt,
+						    .size = mapping.size,
+						    .target = mapping.phys,
+						    .access = rights(&mapping) };
+
+		inspect_add(inspection, &record);
 		mapping.virt += mapping.size;
 	}
 	if (!x2apic_mode) {
@@ -186,7 +137,7 @@ void arch_inspect_hypervisor(struct inspection *inspection)
 			hv_phys + image_header.core_size + (i * AREA_PAGES + AREA_TOP) * PAGE_SIZE;
 		struct mapping mapping = { 0 };
 
-		while (next_mapping(top, levels, &mapping)) {
+		while (inspect_next_mapping(top, levels, 1, &mapping)) {
 			/* Canonical form: the top bit of the address extends upwards. */
 			uint64_t virt = (mapping.virt ^ sign) - sign;
 			struct cl_inspect_record record = {
@@ -197,7 +148,7 @@ void arch_inspect_hypervisor(struct inspection *inspection)
 				.start = virt,
 				.size = mapping.size,
 				.target = mapping.phys,
-				.access = mapping.access,
+				.access = rights(&mapping),
 				.index = i,
 			};
 

@@ -3,6 +3,7 @@
 #include <audit.h>
 #include <decode.h>
 #include <log.h>
+#include <mmio.h>
 #include <vendor.h>
 #include <x86.h>
 
@@ -53,76 +54,6 @@ static void reg_write(struct guest_regs *regs, const struct insn *insn, uint64_t
 		*reg = value;
 }
 
-/* Device registers that share a page with others: the cell's config lists them by their bytes. */
-static bool subpage_access(const struct cell *cell, uint64_t address, bool write, unsigned int size,
-			   uint64_t *value)
-{
-	struct cl_memory region;
-
-	for_each_region(cell->config, i, region) {
-		/* Whole pages are mapped; where they are not, another cell has them now. */
-		if (!((region.phys | region.virt | region.size) & ~PAGE_MASK))
-			continue;
-		if (!(region.flags & CL_MEM_IO) || address < region.virt ||
-		    address + size > region.virt + region.size)
-			continue;
-		if (!(region.flags & (write ? CL_MEM_WRITE : CL_MEM_READ)))
-			return false;
-		address += region.phys - region.virt;
-		if (cell == &root_cell && cell_registers_taken(address, size))
-			return false;
-		return access_registers(address, write, size, value);
-	}
-	return false;
-}
-
-/*
- * Memory that root does not have: true if it may go on and execute the instruction again (it has
- * the page now), or has been stopped.
- */
-bool mmio_map_for_root(uint64_t address, unsigned int access)
-{
-	enum audit_answer answer = audit_access(CL_AUDIT_MEMORY, address, access, guest_rip());
-
-	if (answer == AUDIT_ALLOW || answer == AUDIT_MAP)
-		answer = audit_map(address);
-	return answer != AUDIT_REFUSE;
-}
-
-static bool root_access(bool write, uint64_t address, unsigned int size, uint64_t *value)
-{
-	enum audit_answer answer = audit_access(
-		CL_AUDIT_MEMORY, address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip());
-
-	if (answer == AUDIT_STOPPED)
-		return false;
-	if (answer == AUDIT_MAP && audit_map(address) == AUDIT_AGAIN)
-		return false;
-	/* The first byte is nobody's; the others can be registers of a cell. */
-	if (answer == AUDIT_REFUSE || cell_registers_taken(address, size) ||
-	    !access_registers(address, write, size, value))
-		*value = ~0UL;
-	return true;
-}
-
-/* Reads give ones, writes are dropped. */
-static void ignore(bool write, uint64_t address, uint64_t *value)
-{
-	cell_denied(write ? "write to address" : "read of address", address, write ? *value : 0);
-	*value = ~0UL;
-}
-
-/* An access that no rule allows: other cells than root end. */
-static bool refuse(bool write, uint64_t address, unsigned int size, uint64_t *value)
-{
-	if (local->cpu->cell != &root_cell) {
-		cell_fail("%s of address 0x%lx that is not the cell's, at 0x%lx",
-			  write ? "write" : "read", address, guest_rip());
-		return false;
-	}
-	return root_access(write, address, size, value);
-}
-
 static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
 	struct cell *cell = local->cpu->cell;
@@ -136,7 +67,7 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode) {
 		exits[CL_EXIT_XAPIC]++;
 		if (size != 4)
-			ignore(write, address, value);
+			mmio_ignore(write, address, value);
 		else if (write)
 			apic_mmio_write(address & 0xfff, value32);
 		else
@@ -151,7 +82,7 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 	if (address >= ecam_start && address < ecam_end) {
 		exits[CL_EXIT_PCI]++;
 		if (size > 4)
-			ignore(write, address, value);
+			mmio_ignore(write, address, value);
 		else if (write)
 			pci_write_ecam(cell, address, size, value32);
 		else
@@ -159,9 +90,7 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		return true;
 	}
 	exits[CL_EXIT_MMIO]++;
-	if (subpage_access(cell, address, write, size, value))
-		return true;
-	return refuse(write, address, size, value);
+	return mmio_default(address, write, size, value);
 }
 
 /* Root gets an exception that its kernel reports; other cells end. */
@@ -254,4 +183,14 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	    likely(xapic_store(regs, address)))
 		return;
 	mmio_emulate(regs, address, write);
+}
+
+bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	return access_registers(address, write, size, value);
+}
+
+uint64_t arch_guest_pc(void)
+{
+	return guest_rip();
 }

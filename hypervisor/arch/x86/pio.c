@@ -6,7 +6,8 @@
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
 
-#define COM1 0x3f8
+#define COM1	   0x3f8
+#define COM1_PORTS 8
 
 static void set_intercept(unsigned char *bitmap, unsigned int port, bool intercept)
 {
@@ -35,7 +36,7 @@ void pio_init_cell(struct cell *cell)
 		set_intercept(bitmap, port, true);
 	/* A port that another cell has is not root's while it has it. */
 	if (cell->config->flags & CL_CELL_VUART)
-		for (unsigned int port = COM1; port < COM1 + UART_REGISTERS; port++)
+		for (unsigned int port = COM1; port < COM1 + COM1_PORTS; port++)
 			set_intercept(bitmap, port, true);
 }
 
@@ -157,7 +158,7 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 		return;
 	}
 	local->exits[CL_EXIT_PIO]++;
-	if (unlikely((uint16_t)(port - COM1) < UART_REGISTERS) &&
+	if (unlikely((uint16_t)(port - COM1) < COM1_PORTS) &&
 	    cell->config->flags & CL_CELL_VUART)
 		uart_access(cell, port, size, in, value);
 	else if (unlikely(cell == &root_cell))

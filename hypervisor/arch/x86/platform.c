@@ -53,7 +53,7 @@ int arch_cell_init(struct cell *cell)
 
 	if (cell == &root_cell)
 		apic_init();
-	err = paging_init(&arch->npt, levels, have_1g_pages ? 3 : 2, PTE_P | PTE_RW | PTE_US);
+	err = paging_init(&arch->npt, levels, 1, have_1g_pages ? 3 : 2, PTE_P | PTE_RW | PTE_US);
 	arch->io_bitmap = page_alloc(IO_BITMAP_PAGES);
 	arch->msr_bitmap = page_alloc(MSR_BITMAP_PAGES);
 	if (err || !arch->io_bitmap || !arch->msr_bitmap)

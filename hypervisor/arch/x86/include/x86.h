@@ -204,8 +204,6 @@ static inline bool cpuid_is_filtered(uint32_t leaf)
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
-/* root, accesses that cannot be emulated: true if it has the page now, and tries again */
-bool mmio_map_for_root(uint64_t address, unsigned int access);
 
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */

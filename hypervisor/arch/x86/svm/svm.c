@@ -2,6 +2,7 @@
 /* AMD SVM: the VMCB of a CPU, and what each exit means. APM vol. 2, chapter 15. */
 #include <image.h>
 #include <log.h>
+#include <mmio.h>
 #include <page.h>
 #include <vendor.h>
 #include <x86.h>
@@ -297,7 +298,7 @@ void arch_flush_guest_tlb(struct cpu *cpu)
 	guest_forget_pages();
 }
 
-void arch_inject_nmi(struct cpu *cpu)
+void arch_cpu_event(struct cpu *cpu)
 {
 	(void)cpu;
 	vmcb->event_inj = EVENT_VALID | EVENT_NMI | 2;
@@ -348,7 +349,7 @@ static void exit_nmi(void)
 	/* GIF = 0 holds the NMI back: let it in, exception_nmi() takes it. */
 	asm volatile("stgi\n\tclgi" : : : "memory");
 	if (!kick)
-		arch_inject_nmi(local->cpu);
+		arch_cpu_event(local->cpu);
 	/* In any case: a kick that was sent just now has become one with the guest's NMI. */
 	cpu_handle_events();
 }

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * GICv3 (ARM IHI 0069) as cells see it. Its registers are the real ones; each access is let through
+ * for those interrupts only that the cell owns. Private interrupts belong to the CPU's cell, but
+ * for those of the hypervisor. Software-generated interrupts exist in software only: one of the
+ * hardware's, the kick, carries them all, and the state of the others is in struct arch_cpu.
+ */
+#include <arm64.h>
+#include <inspect.h>
+#include <mmio.h>
+
+#define GICD_SIZE	   0x10000
+#define GICD_CTLR	   0x0000
+#define GICD_TYPER	   0x0004
+#define GICD_IIDR	   0x0008
+#define GICD_IROUTER	   0x6000
+#define GICD_IROUTER_END   0x8000
+#define GIC_IDS		   0xffd0
+#define GIC_PIDR2	   0xffe8
+#define CTLR_ARE_NS	   BIT(4) /* as non-secure software sees it; with one security state the same */
+#define CTLR_ENABLE	   BIT(1)
+#define TYPER_LINES(typer) (32 * (((typer)&0x1f) + 1))
+#define TYPER_MESSAGES	   (BIT(16) | BIT(17)) /* MBIS, LPIS */
+#define IROUTER_IRM	   BIT(31)
+
+#define GICR_FRAME	 0x10000
+#define GICR_CTLR	 0x0000
+#define GICR_IIDR	 0x0004
+#define GICR_TYPER	 0x0008
+#define GICR_PROPBASER	 0x0070
+#define GICR_PENDBASER	 0x0078
+#define GICR_TYPER_PLPIS BIT(0)
+#define GICR_TYPER_VLPIS BIT(1)
+#define GICR_TYPER_LAST	 BIT(4)
+
+#define FIRST_SPI	 32
+#define SGI_BITS	 0xffffU
+#define DEFAULT_PRIORITY 0xa0
+
+/* EL2's own timers, physical and virtual: BSA, "PPI assignments" */
+#define EL2_TIMERS (BIT(26) | BIT(28))
+
+#define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
+
+unsigned int gic_maintenance_irq __ro_after_init;
+static struct cl_gic gic __ro_after_init;
+static uint32_t redist_stride __ro_after_init;
+static unsigned int lines __ro_after_init; /* INTIDs below this exist */
+
+/* Registers of which several interrupts share one byte are read, changed and written. */
+static struct lock config_lock;
+
+static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
+		  const char *rule)
+{
+	memset(finding, 0, sizeof(*finding));
+	finding->error = -ENODEV;
+	finding->found = found;
+	finding->expected = expected;
+	copy_string(finding->object, "GIC", sizeof(finding->object));
+	copy_string(finding->field, field, sizeof(finding->field));
+	copy_string(finding->rule, rule, sizeof(finding->rule));
+	return -ENODEV;
+}
+
+static uint64_t read_redist(uint64_t phys, uint32_t offset)
+{
+	uint64_t value = 0;
+
+	(void)arch_access_registers(phys + offset, false, 8, &value);
+	return value;
+}
+
+/* The CPUs' redistributors, by the affinity in GICR_TYPER. */
+static int find_redists(struct cl_finding *finding)
+{
+	uint64_t typer = read_redist(gic.redist_phys, GICR_TYPER);
+
+	/* Redistributors of GICv4 have two frames more. */
+	redist_stride = (typer & GICR_TYPER_VLPIS ? 4 : 2) * GICR_FRAME;
+	for (uint64_t offset = 0; offset + redist_stride <= gic.redist_size;
+	     offset += redist_stride) {
+		typer = read_redist(gic.redist_phys + offset, GICR_TYPER);
+		for_each_cpu(i)
+			if (cpus[i].hw_id == typer >> 32)
+				cpus[i].arch.redist_phys = gic.redist_phys + offset;
+		if (typer & GICR_TYPER_LAST)
+			break;
+	}
+	for_each_cpu(i)
+		if (!cpus[i].arch.redist_phys)
+			return refuse(finding, "redist_size", gic.redist_size, 0,
+				      "a range with the redistributors of all CPUs");
+	return 0;
+}
+
+int gic_init(const struct cl_config *config, struct cl_finding *finding)
+{
+	uint32_t version;
+	int err;
+
+	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
+	gic_maintenance_irq = gic.maintenance_irq;
+	for (unsigned int i = 0; i < GICD_SIZE / PAGE_SIZE; i++)
+		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
+	version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
+	if (version != 3 && version != 4)
+		return refuse(finding, "dist_phys", version, 3,
+			      "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
+	if (!(mmio_read32(gicd + GICD_CTLR) & CTLR_ARE_NS))
+		return refuse(finding, "version", mmio_read32(gicd + GICD_CTLR), CTLR_ARE_NS,
+			      "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
+	err = find_redists(finding);
+	if (err)
+		return err;
+	lines = (unsigned int)MIN(TYPER_LINES(mmio_read32(gicd + GICD_TYPER)), 1020);
+	return 0;
+}
+
+void gic_fill_comm(struct cl_comm *comm)
+{
+	comm->gic_version = gic.version;
+	comm->gic_dist = gic.dist_phys;
+	comm->gic_cpu = gic.redist_phys;
+}
+
+uint32_t gic_guest_ppis(void)
+{
+	return ~(SGI_BITS | (uint32_t)EL2_TIMERS | 1U << gic_maintenance_irq);
+}
+
+bool gic_is_at(uint64_t address)
+{
+	return address - gic.dist_phys < GICD_SIZE || address - gic.redist_phys < gic.redist_size;
+}
+
+/* The shared interrupts of the cell's config. */
+void gic_init_cell(struct cell *cell)
+{
+	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_IRQCHIP);
+
+	for (uint32_t i = 0; section && i < section->count; i++) {
+		struct cl_irqchip chip;
+
+		cl_get_entry(section, i, &chip, sizeof(chip));
+		for (unsigned int bit = 0; bit < 8 * sizeof(chip.pins); bit++)
+			if (chip.pins[bit / 64] & BIT(bit % 64) && chip.first + bit < GIC_INTIDS)
+				cell->arch.spis[(chip.first + bit) / 32] |=
+					1U << (chip.first + bit) % 32;
+	}
+	cell->arch.spis[0] = 0;
+}
+
+static uint64_t affinity_of(const struct cpu *cpu)
+{
+	return (uint64_t)(cpu->hw_id & 0xff000000) << 8 | (cpu->hw_id & 0xffffff);
+}
+
+static const struct cpu *first_cpu(const struct cell *cell)
+{
+	for_each_cpu_in(cell, i)
+		return &cpus[i];
+	return arch_this_cpu(); /* while a cell is being created, it has none: its pins are off */
+}
+
+/* As after a reset, and directed to a CPU of the new owner. */
+static void reset_spi(unsigned int intid, const struct cell *owner)
+{
+	unsigned int word = intid / 32 * 4;
+	uint32_t bit = 1U << intid % 32;
+
+	mmio_write32(gicd + GIC_ICENABLER + word, bit);
+	mmio_write32(gicd + GIC_ICPENDR + word, bit);
+	mmio_write32(gicd + GIC_ICACTIVER + word, bit);
+	gicd[GIC_IPRIORITYR + intid] = DEFAULT_PRIORITY;
+	*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(first_cpu(owner));
+}
+
+void gic_move(const struct cell *cell, bool to_cell)
+{
+	for (unsigned int intid = FIRST_SPI; intid < lines; intid++) {
+		uint32_t bit = 1U << intid % 32;
+		uint32_t *roots = &root_cell.arch.spis[intid / 32];
+
+		if (!(cell->arch.spis[intid / 32] & bit))
+			continue;
+		if (to_cell)
+			__atomic_fetch_and(roots, ~bit, __ATOMIC_SEQ_CST);
+		reset_spi(intid, to_cell ? cell : &root_cell);
+		if (!to_cell)
+			__atomic_fetch_or(roots, bit, __ATOMIC_SEQ_CST);
+	}
+}
+
+void gic_stop(const struct cell *cell)
+{
+	for (unsigned int intid = FIRST_SPI; intid < lines; intid++)
+		if (cell->arch.spis[intid / 32] & 1U << intid % 32)
+			reset_spi(intid, cell);
+}
+
+/* The target of a record is the affinity of the CPU that the interrupt goes to. */
+void gic_inspect(struct inspection *inspection, const struct cell *cell)
+{
+	for (unsigned int intid = FIRST_SPI; intid < lines; intid++) {
+		struct cl_inspect_record record = { .kind = CL_INSPECT_PIN,
+						    .cell = cell->id,
+						    .start = gic.dist_phys,
+						    .size = 1,
+						    .index = intid };
+
+		if (!(cell->arch.spis[intid / 32] & 1U << intid % 32))
+			continue;
+		record.target = *(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) &
+				0xff00ffffffUL;
+		inspect_add(inspection, &record);
+	}
+}
+
+void gic_map_cpu(const struct cpu *cpu)
+{
+	map_local_device(LOCAL_PAGE_GICR, cpu->arch.redist_phys);
+	map_local_device(LOCAL_PAGE_GICR + 1, cpu->arch.redist_phys + GICR_FRAME);
+}
+
+void gic_set_pending(unsigned int intid)
+{
+	mmio_write32(gicd + GIC_ISPENDR + intid / 32 * 4, 1U << intid % 32);
+}
+
+void gic_reset_cpu(struct cpu *cpu)
+{
+	uint32_t ppis = gic_guest_ppis();
+
+	mmio_write32(gic_sgi_frame + GIC_ICENABLER, ppis);
+	mmio_write32(gic_sgi_frame + GIC_ICPENDR, ppis);
+	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, ppis);
+	for (unsigned int i = SGIS; i < FIRST_SPI; i++)
+		if (ppis & 1U << i)
+			gic_sgi_frame[GIC_IPRIORITYR + i] = DEFAULT_PRIORITY;
+	cpu->arch.sgi_enabled = 0;
+	cpu->arch.sgi_pending = 0;
+	memset(cpu->arch.sgi_priority, DEFAULT_PRIORITY, sizeof(cpu->arch.sgi_priority));
+}
+
+static uint8_t guest_priority(uint8_t priority)
+{
+	return priority < LOWEST_PRIORITY_OF_GUESTS ? LOWEST_PRIORITY_OF_GUESTS : priority;
+}
+
+/*
+ * Registers with a bit for each interrupt, for 32 of them from `base` on in either kind of frame.
+ * mine: those that the guest has. Writing a one sets or clears, so that others' bits are left alone.
+ */
+static void access_bits(volatile char *frame, unsigned int reg, unsigned int word, uint32_t mine,
+			bool write, uint64_t *value)
+{
+	volatile char *address = frame + reg + 4 * word;
+
+	if (reg == GIC_IGROUPR) {
+		if (!write)
+			*value = mine; /* all of them are in group 1 */
+	} else if (write) {
+		mmio_write32(address, (uint32_t)*value & mine);
+	} else {
+		*value = mmio_read32(address) & mine;
+	}
+}
+
+/* Eight bits for each interrupt. mine: bit n for interrupt n of those that the access is about. */
+static void access_priorities(volatile char *address, unsigned int size, uint32_t mine, bool write,
+			      uint64_t *value)
+{
+	uint64_t result = 0;
+
+	for (unsigned int i = 0; i < size; i++) {
+		if (!(mine & 1U << i))
+			continue;
+		if (write)
+			address[i] = (char)guest_priority((uint8_t)(*value >> 8 * i));
+		else
+			result |= (uint64_t)(uint8_t)address[i] << 8 * i;
+	}
+	if (!write)
+		*value = result;
+}
+
+/* Two bits for each interrupt, 16 of them in a register: edge or level. */
+static void access_config(volatile char *address, uint32_t mine, bool write, uint64_t *value)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < 16; i++)
+		if (mine & 1U << i)
+			mask |= 3U << 2 * i;
+	if (write) {
+		lock_take(&config_lock);
+		mmio_write32(address, (mmio_read32(address) & ~mask) | ((uint32_t)*value & mask));
+		lock_drop(&config_lock);
+	} else {
+		*value = mmio_read32(address) & mask;
+	}
+}
+
+static bool owns_spi(const struct cell *cell, unsigned int intid)
+{
+	return intid >= FIRST_SPI && intid < lines &&
+	       READ_ONCE(cell->arch.spis[index_nospec(intid / 32, GIC_INTIDS / 32)]) &
+		       1U << intid % 32;
+}
+
+/* An interrupt may be directed to CPUs of its owner only; "any CPU" is the first one. */
+static void access_router(const struct cell *cell, unsigned int offset, bool write,
+			  unsigned int size, uint64_t *value)
+{
+	unsigned int intid = (offset - GICD_IROUTER) / 8;
+	volatile uint64_t *router = (volatile uint64_t *)(gicd + (offset & ~7U));
+	uint64_t affinity;
+
+	if (!owns_spi(cell, intid)) {
+		*value = 0;
+		return;
+	}
+	affinity = *router;
+	if (!write) {
+		*value = size == 8 ? affinity : (affinity >> 8 * (offset & 4)) & 0xffffffff;
+		return;
+	}
+	if (size == 8)
+		affinity = *value;
+	else if (offset & 4)
+		affinity = (affinity & 0xffffffff) | *value << 32;
+	else
+		affinity = (affinity & ~0xffffffffUL) | (uint32_t)*value;
+	if (affinity & IROUTER_IRM)
+		affinity = affinity_of(first_cpu(cell));
+	for_each_cpu_in(cell, i) {
+		if (affinity_of(&cpus[i]) == (affinity & 0xff00ffffffUL)) {
+			*router = affinity_of(&cpus[i]);
+			return;
+		}
+	}
+	cell_denied("interrupt route", intid, affinity);
+}
+
+static bool is_bits(unsigned int offset)
+{
+	return offset >= GIC_IGROUPR && offset < GIC_IPRIORITYR;
+}
+
+static bool is_priorities(unsigned int offset)
+{
+	return offset >= GIC_IPRIORITYR && offset < GIC_IPRIORITYR + GIC_INTIDS;
+}
+
+static bool is_config(unsigned int offset)
+{
+	return offset >= GIC_ICFGR && offset < GIC_ICFGR + GIC_INTIDS / 4;
+}
+
+static void access_dist(const struct cell *cell, unsigned int offset, bool write, unsigned int size,
+			uint64_t *value)
+{
+	unsigned int intid;
+
+	if (offset >= GICD_IROUTER && offset < GICD_IROUTER_END && size >= 4) {
+		access_router(cell, offset, write, size, value);
+	} else if (is_priorities(offset) && size <= 4) {
+		intid = offset - GIC_IPRIORITYR;
+		access_priorities(gicd + offset, size, cell->arch.spis[intid / 32] >> intid % 32,
+				  write, value);
+	} else if (size != 4) {
+		mmio_ignore(write, gic.dist_phys + offset, value);
+	} else if (is_bits(offset)) {
+		unsigned int word = (offset & 0x7f) / 4;
+
+		access_bits(gicd, offset & ~0x7fU, word, cell->arch.spis[word], write, value);
+	} else if (is_config(offset)) {
+		intid = (offset - GIC_ICFGR) * 4;
+		access_config(gicd + offset, cell->arch.spis[intid / 32] >> intid % 32, write,
+			      value);
+	} else if (write) {
+		/* GICD_CTLR and the like are as root's Linux has set them up before. */
+		if (offset != GICD_CTLR)
+			mmio_ignore(write, gic.dist_phys + offset, value);
+	} else if (offset == GICD_CTLR || offset == GICD_IIDR || offset >= GIC_IDS) {
+		*value = mmio_read32(gicd + offset);
+	} else if (offset == GICD_TYPER) {
+		*value = mmio_read32(gicd + offset);
+		if (cell != &root_cell)
+			*value &= ~TYPER_MESSAGES;
+	} else {
+		*value = 0;
+	}
+}
+
+/* Enable and pending bits of software-generated interrupts; register as in the SGI frame. */
+static void access_sgi_bits(struct cpu *cpu, unsigned int reg, bool write, uint64_t *value)
+{
+	struct arch_cpu *arch = &cpu->arch;
+	uint32_t bits = (uint32_t)*value & SGI_BITS;
+
+	if (!write) {
+		uint32_t state =
+			reg == GIC_ISENABLER || reg == GIC_ICENABLER ? READ_ONCE(arch->sgi_enabled)
+			: reg == GIC_ISPENDR || reg == GIC_ICPENDR   ? READ_ONCE(arch->sgi_pending)
+			: reg == GIC_IGROUPR			     ? SGI_BITS
+								     : 0;
+
+		*value |= state;
+		return;
+	}
+	if (reg == GIC_ISENABLER)
+		__atomic_fetch_or(&arch->sgi_enabled, bits, __ATOMIC_SEQ_CST);
+	else if (reg == GIC_ICENABLER)
+		__atomic_fetch_and(&arch->sgi_enabled, ~bits, __ATOMIC_SEQ_CST);
+	else if (reg == GIC_ISPENDR)
+		__atomic_fetch_or(&arch->sgi_pending, bits, __ATOMIC_SEQ_CST);
+	else if (reg == GIC_ICPENDR)
+		__atomic_fetch_and(&arch->sgi_pending, ~bits, __ATOMIC_SEQ_CST);
+	else
+		return;
+	if (cpu == arch_this_cpu())
+		vgic_deliver_sgis(cpu);
+	else
+		cpu_post(cpu, CPU_EV_ARCH);
+}
+
+static void access_sgi_priorities(struct cpu *cpu, unsigned int first, unsigned int size,
+				  bool write, uint64_t *value)
+{
+	uint64_t result = 0;
+
+	for (unsigned int i = 0; i < size && first + i < SGIS; i++) {
+		uint8_t *priority = &cpu->arch.sgi_priority[index_nospec(first + i, SGIS)];
+
+		if (write)
+			WRITE_ONCE(*priority, guest_priority((uint8_t)(*value >> 8 * i)));
+		else
+			result |= (uint64_t)READ_ONCE(*priority) << 8 * i;
+	}
+	if (!write)
+		*value |= result;
+}
+
+static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, unsigned int size,
+			     uint64_t *value)
+{
+	uint32_t ppis = gic_guest_ppis();
+	volatile char *frame = gic_sgi_frame;
+
+	if (cpu != arch_this_cpu())
+		frame = window(WINDOW_MMIO, cpu->arch.redist_phys + GICR_FRAME,
+			       PTE_ATTR(MAIR_DEVICE));
+	if (is_bits(offset) && !(offset & 0x7f) && size == 4) {
+		uint64_t sgis = *value;
+
+		access_bits(frame, offset, 0, ppis, write, value);
+		if (!write)
+			sgis = 0;
+		access_sgi_bits(cpu, offset, write, &sgis);
+		*value |= write ? 0 : sgis;
+	} else if (offset >= GIC_IPRIORITYR && offset < GIC_IPRIORITYR + FIRST_SPI && size <= 4) {
+		unsigned int first = offset - GIC_IPRIORITYR;
+
+		access_priorities(frame + offset, size, (ppis & ~SGI_BITS) >> first, write, value);
+		access_sgi_priorities(cpu, first, size, write, value);
+	} else if ((offset == GIC_ICFGR || offset == GIC_ICFGR + 4) && size == 4) {
+		/* The first register is that of the SGIs: they are edges, and stay that. */
+		if (offset == GIC_ICFGR)
+			*value = 0xaaaaaaaa;
+		else
+			access_config(frame + offset, ppis >> 16, write, value);
+	} else {
+		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);
+	}
+}
+
+/*
+ * What tells software which redistributor is whose can be read of all of them. The tables of LPIs
+ * are as root has set them up: the redistributor writes to that memory.
+ */
+static void access_rd_frame(const struct cell *cell, uint64_t frame, unsigned int offset,
+			    bool write, unsigned int size, uint64_t *value)
+{
+	uint64_t mask = ~0UL;
+
+	if (write) {
+		/* GICR_WAKER and the like: it is awake, and stays that. */
+		return;
+	}
+	if (size != 4 && size != 8) {
+		mmio_ignore(write, frame + offset, value);
+		return;
+	}
+	*value = 0;
+	switch (offset) {
+	case GICR_CTLR:
+	case GICR_PROPBASER:
+	case GICR_PROPBASER + 4:
+	case GICR_PENDBASER:
+	case GICR_PENDBASER + 4:
+		if (cell != &root_cell)
+			return;
+		break;
+	case GICR_TYPER:
+		if (cell != &root_cell)
+			mask = ~(GICR_TYPER_PLPIS | GICR_TYPER_VLPIS);
+		break;
+	case GICR_IIDR:
+	case GICR_TYPER + 4:
+		break;
+	default:
+		if (offset < GIC_IDS)
+			return; /* reserved, or GICR_WAKER: nothing sleeps */
+		break;
+	}
+	(void)arch_access_registers(frame + offset, false, size, value);
+	*value &= mask;
+}
+
+static struct cpu *cpu_of_redist(const struct cell *cell, uint64_t frame)
+{
+	for_each_cpu_in(cell, i)
+		if (cpus[i].arch.redist_phys == frame)
+			return &cpus[i];
+	return NULL;
+}
+
+void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	struct cell *cell = local->cpu->cell;
+	uint64_t offset = address - gic.dist_phys;
+	struct cpu *cpu;
+
+	if (offset & (size - 1)) {
+		mmio_ignore(write, address, value);
+		return;
+	}
+	if (offset < GICD_SIZE) {
+		local->exits[CL_EXIT_IOAPIC]++;
+		access_dist(cell, (unsigned int)offset, write, size, value);
+		return;
+	}
+	local->exits[CL_EXIT_XAPIC]++;
+	offset = (address - gic.redist_phys) % redist_stride;
+	address -= offset;
+	if (offset < GICR_FRAME) {
+		access_rd_frame(cell, address, (unsigned int)offset, write, size, value);
+		return;
+	}
+	cpu = offset < 2 * GICR_FRAME ? cpu_of_redist(cell, address) : NULL;
+	if (cpu)
+		access_sgi_frame(cpu, (unsigned int)offset - GICR_FRAME, write, size, value);
+	else
+		*value = 0;
+}
+
+static void set_pending(struct cpu *cpu, unsigned int sgi)
+{
+	__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
+	if (cpu == arch_this_cpu())
+		vgic_deliver_sgis(cpu);
+	else
+		cpu_post(cpu, CPU_EV_ARCH);
+}
+
+/* CPUs that are not the cell's are not there. */
+void gic_send_sgi(uint64_t value)
+{
+	const struct cell *cell = local->cpu->cell;
+	unsigned int sgi = value >> 24 & 0xf;
+	uint32_t cluster = (uint32_t)((value >> 24 & 0xff000000) | (value >> 16 & 0xff0000) |
+				      (value >> 8 & 0xff00) | (value >> 40 & 0xf0));
+	bool all_others = value & BIT(40);
+
+	for_each_cpu_in(cell, i) {
+		struct cpu *cpu = &cpus[i];
+
+		if (all_others ? cpu != local->cpu
+			       : (cpu->hw_id & ~0xfU) == cluster && value & BIT(cpu->hw_id & 0xf))
+			set_pending(cpu, sgi);
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The arm64 parts of struct cpu and struct cell. */
+#ifndef ARCH_CELL_H
+#define ARCH_CELL_H
+
+#include <asm.h>
+#include <hv.h>
+#include <paging.h>
+#include <cloister/config.h>
+
+struct cpu;
+
+/* Where a CPU starts: at EL1, MMU off, X0 = argument. */
+struct arch_start {
+	uint64_t address;
+	uint64_t argument;
+};
+
+#define SGIS 16
+
+/* Other CPUs of the same cell reach all of it but redist_phys by atomic operations only. */
+struct arch_cpu {
+	uint64_t redist_phys; /* GICR frames of this CPU */
+	bool starting;	      /* CPU_ON has been called, and it has not started yet */
+	uint32_t sgi_pending; /* bit n: SGI n is to be delivered */
+	uint32_t sgi_enabled; /* as the guest has it in GICR_ISENABLER0 */
+	uint8_t sgi_priority[SGIS];
+};
+
+#define GIC_INTIDS 1024
+
+struct arch_cell {
+	struct paging stage2;
+	uint64_t vttbr;
+	uint64_t comm_address;		/* guest-physical, 0: none */
+	uint32_t spis[GIC_INTIDS / 32]; /* bit set: the shared interrupt is the cell's now */
+};
+
+/* This CPU: the first word of its private page, see struct local_data. */
+static inline struct cpu *arch_this_cpu(void)
+{
+	return *(struct cpu **)local_base();
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the arm64 files offer each other. */
+#ifndef ARM64_H
+#define ARM64_H
+
+#include <arch.h>
+#include <asm.h>
+#include <cell.h>
+#include <layout.h>
+
+/* At the top of the stack while the hypervisor runs; x[31] is not a register. */
+struct guest_regs {
+	uint64_t x[32];
+};
+
+#define current_regs ((struct guest_regs *)GUEST_REGS)
+
+/* EL2 as it was at the driver's call, on this CPU. */
+struct linux_state {
+	uint64_t sctlr, tcr, mair, ttbr0; /* offsets 0 to 24: entry.S */
+	uint64_t vbar, hcr, cptr, mdcr, cnthctl, vtcr, vttbr, tpidr;
+};
+
+/* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
+struct local_data {
+	struct cpu *cpu;
+	uint64_t *exits; /* counters in the info region */
+	struct linux_state linux_state;
+};
+
+#define local ((struct local_data *)local_base())
+
+extern uint8_t phys_bits; /* of stage 2 as well */
+
+/* entry.S */
+void arm64_resume(void) __attribute__((noreturn)); /* into the guest, with guest_regs */
+extern char arm64_vectors[], arm64_exit_start[];
+void arm64_exit(const struct linux_state *state, uint64_t address) __attribute__((noreturn));
+uint64_t boot_cpu(unsigned int index, char *area, const struct linux_state *state);
+void boot_continue(void);
+void trap_sync(struct guest_regs *regs);
+void trap_irq(void);
+void trap_serror(void);
+void exception_fatal(uint64_t kind);
+
+/* A temporary mapping per use. */
+enum { WINDOW_COPY, WINDOW_MMIO };
+
+/* attributes: PTE_ATTR(), PTE_RO. Break before make (DDI 0487, D8.16). */
+static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t attributes)
+{
+	volatile uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+	uint64_t address = LOCAL_WINDOWS + slot * PAGE_SIZE;
+	uint64_t value = phys | attributes | PTE_VALID | PTE_TABLE | PTE_AF | PTE_INNER | PTE_AP1 |
+			 PTE_XN;
+
+	if (*entry != value) {
+		if (*entry) {
+			*entry = 0;
+			asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
+				     :
+				     : "r"(address >> PAGE_SHIFT)
+				     : "memory");
+		}
+		*entry = value;
+		asm volatile("dsb nshst\n\tisb" : : : "memory");
+	}
+	return (volatile void *)address;
+}
+
+static inline void window_close(unsigned int slot)
+{
+	volatile uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
+
+	if (!*entry)
+		return;
+	*entry = 0;
+	asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
+		     :
+		     : "r"((LOCAL_WINDOWS >> PAGE_SHIFT) + slot)
+		     : "memory");
+}
+
+/* boot.c: map a page of device registers for all CPUs; first CPU, before the others go on */
+volatile void *map_device(unsigned int page, uint64_t phys);
+/* and for this one */
+void map_local_device(unsigned int page, uint64_t phys);
+
+/* trap.c: the guest gets "undefined instruction" at the instruction that has trapped */
+void inject_undefined(void);
+static inline void guest_skip(void)
+{
+	write_sysreg(elr_el2, read_sysreg(elr_el2) + 4);
+}
+
+/* psci.c: SMC, or HVC #0: a call by the SMC calling convention */
+void smccc_call(struct guest_regs *regs);
+
+/* gic.c: the interrupt controller as cells see it */
+int gic_init(const struct cl_config *config, struct cl_finding *finding);
+void gic_init_cell(struct cell *cell);
+void gic_move(const struct cell *cell, bool to_cell); /* its pins, from root or back */
+struct inspection;
+void gic_inspect(struct inspection *inspection, const struct cell *cell);
+void gic_stop(const struct cell *cell); /* its shared interrupts as after a reset */
+void gic_fill_comm(struct cl_comm *comm);
+bool gic_is_at(uint64_t address);
+/* An access by the guest at an address for which gic_is_at() */
+void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
+void gic_reset_cpu(
+	struct cpu *cpu);	   /* this CPU's redistributor: nothing enabled, pending, active */
+void gic_send_sgi(uint64_t value); /* the guest's write to ICC_SGI1R_EL1 */
+void gic_map_cpu(const struct cpu *cpu);  /* this CPU's redistributor frames */
+void gic_set_pending(unsigned int intid); /* a shared interrupt */
+extern unsigned int gic_maintenance_irq;
+#define gic_sgi_frame ((volatile char *)LOCAL_GICR + PAGE_SIZE) /* of this CPU's redistributor */
+uint32_t gic_guest_ppis(void); /* bits of the private interrupts that guests have */
+
+/* Offsets in the SGI frame and, for what is shared, in the distributor; IHI 0069, 12.9 and 12.11 */
+#define GIC_IGROUPR    0x080
+#define GIC_ISENABLER  0x100
+#define GIC_ICENABLER  0x180
+#define GIC_ISPENDR    0x200
+#define GIC_ICPENDR    0x280
+#define GIC_ISACTIVER  0x300
+#define GIC_ICACTIVER  0x380
+#define GIC_IPRIORITYR 0x400
+#define GIC_ICFGR      0xc00
+
+static inline uint32_t mmio_read32(volatile char *address)
+{
+	return *(volatile uint32_t *)address;
+}
+
+static inline void mmio_write32(volatile char *address, uint32_t value)
+{
+	*(volatile uint32_t *)address = value;
+}
+
+/* vgic.c: interrupts on their way to the guest of this CPU */
+int vgic_init_cpu(
+	struct cpu *cpu); /* takes over what Linux has; -EIO: not the expected CPU interface */
+void vgic_exit_cpu(void); /* and gives it back */
+void vgic_reset_cpu(struct cpu *cpu);
+bool vgic_interrupt(void); /* one that is pending at the CPU; true: it was a kick */
+void vgic_deliver_sgis(struct cpu *cpu);
+
+/* No interrupt of a guest has a lower number: what the hypervisor itself needs goes first. */
+#define LOWEST_PRIORITY_OF_GUESTS 0x10
+
+#endif

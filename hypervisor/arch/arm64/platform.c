@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The arm64 side of cells, of CPUs and of the machine: what the core asks for in arch.h. */
+#include <arm64.h>
+#include <image.h>
+#include <log.h>
+#include <mmio.h>
+#include <page.h>
+
+void arm64_clear_fp(void);
+
+uint8_t phys_bits __ro_after_init;
+
+/* Bits of HCR_EL2 that are the machine's, as Linux' start code has found them to be right. */
+#define HCR_KEPT (HCR_API | HCR_APK)
+
+/* Physical addresses and those of stage 2 are of the same width: ID_AA64MMFR0_EL1.PARange. */
+static uint64_t pa_range(void)
+{
+	return MIN(read_sysreg(id_aa64mmfr0_el1) & 0xf, 5);
+}
+
+static void find_features(void)
+{
+	static const uint8_t widths[] = { 32, 36, 40, 42, 44, 48 };
+
+	phys_bits = widths[pa_range()];
+}
+
+void arch_limits(struct cl_limits *limits)
+{
+	if (!phys_bits)
+		find_features(); /* while enabling */
+	memset(limits, 0, sizeof(*limits));
+	limits->arch = CL_ARCH_ARM64;
+	limits->phys_bits = phys_bits;
+	limits->max_cpus = cpu_count;
+	limits->hv_phys = image_system.hv_phys;
+	limits->hv_size = image_system.hv_size;
+}
+
+int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
+{
+	(void)platform;
+	return gic_init(root_cell.config, finding);
+}
+
+/*
+ * Stage 2 of the 4 KiB granule (DDI 0487, D8.2.9): up to 43 bits start at level 1 with as many
+ * tables side by side as the bits above 39 count; more start at level 0, which exists from 44 on.
+ */
+static unsigned int stage2_levels(void)
+{
+	return phys_bits > 43 ? 4 : 3;
+}
+
+static uint64_t vtcr(void)
+{
+	uint64_t start = phys_bits > 43 ? 2 : 1;
+
+	/* T0SZ, SL0, write-back inner shareable walks, 4 KiB granule, PS, 8-bit VMIDs */
+	return VTCR_RES1 | (64U - phys_bits) | start << 6 | 1 << 8 | 1 << 10 | 3 << 12 |
+	       pa_range() << 16;
+}
+
+int arch_cell_init(struct cell *cell)
+{
+	struct arch_cell *arch = &cell->arch;
+	unsigned int root_pages = phys_bits > 39 && phys_bits <= 43 ? 1U << (phys_bits - 39) : 1;
+	struct cl_memory region;
+	int err;
+
+	err = paging_init(&arch->stage2, stage2_levels(), root_pages, 3, PTE_VALID | PTE_TABLE);
+	if (err)
+		return err;
+	arch->vttbr = virt_to_phys(arch->stage2.root) | (uint64_t)(cell->id + 1) << 48;
+	for_each_region(cell->config, i, region)
+		if (region.flags & CL_MEM_COMM)
+			arch->comm_address = region.virt;
+	gic_init_cell(cell);
+	if (cell != &root_cell)
+		gic_move(cell, true);
+	return 0;
+}
+
+void arch_cell_exit(struct cell *cell)
+{
+	gic_move(cell, false);
+	paging_exit(&cell->arch.stage2);
+}
+
+void arch_cell_entry(const struct cell *cell, struct arch_start *start)
+{
+	start->address = cell->config->entry;
+	start->argument = cell->arch.comm_address;
+}
+
+void arch_fill_comm(struct cl_comm *comm)
+{
+	gic_fill_comm(comm);
+}
+
+/* Cells have no PCI functions on arm64: the config check refuses them. */
+void arch_stop_devices(const struct cell *cell)
+{
+	gic_stop(cell);
+}
+
+static uint64_t stage2_bits(uint64_t flags)
+{
+	uint64_t bits = PTE_VALID | PTE_AF;
+
+	bits |= flags & CL_MEM_IO ? S2_DEVICE : S2_NORMAL | PTE_INNER;
+	if (flags & CL_MEM_READ)
+		bits |= S2_READ;
+	if (flags & CL_MEM_WRITE)
+		bits |= S2_WRITE;
+	if (!(flags & CL_MEM_EXECUTE))
+		bits |= S2_XN;
+	return bits;
+}
+
+int arch_map(struct cell *cell, const struct cl_memory *region)
+{
+	/* Registers that share a page with foreign ones are reached one by one, in mmio.c. */
+	if ((region->phys | region->virt | region->size) & ~PAGE_MASK)
+		return 0;
+	return paging_update(&cell->arch.stage2, region->virt, region->phys, region->size,
+			     stage2_bits(region->flags));
+}
+
+int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size)
+{
+	return paging_update(&cell->arch.stage2, virt, 0, size, 0);
+}
+
+uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
+{
+	uint64_t page_size;
+	uint64_t entry = paging_lookup(&cell->arch.stage2, virt, &page_size);
+
+	if (!entry || (flags & CL_MEM_READ && !(entry & S2_READ)) ||
+	    (flags & CL_MEM_WRITE && !(entry & S2_WRITE)))
+		return ~0UL;
+	return (entry & PTE_ADDRESS & ~(page_size - 1)) | (virt & (page_size - 1));
+}
+
+bool arch_is_moderated(uint64_t address)
+{
+	return gic_is_at(address);
+}
+
+static void use_cell(const struct cell *cell)
+{
+	uint64_t mdcr = local->linux_state.mdcr;
+
+	/* Debug registers and performance counters are root's. */
+	if (cell != &root_cell)
+		mdcr |= MDCR_TDRA | MDCR_TDOSA | MDCR_TDA | MDCR_TPM | MDCR_TPMCR;
+	write_sysreg(mdcr_el2, mdcr);
+	write_sysreg(vttbr_el2, cell->arch.vttbr);
+	isb();
+	asm volatile("tlbi vmalls12e1\n\tdsb nsh\n\tic iallu\n\tdsb nsh\n\tisb" : : : "memory");
+}
+
+int arch_cpu_init(struct cpu *cpu)
+{
+	int err = vgic_init_cpu(cpu);
+
+	if (err)
+		return err;
+	write_sysreg(vtcr_el2, vtcr());
+	use_cell(cpu->cell);
+	/* The physical timer and counter are the guest's. */
+	write_sysreg(cnthctl_el2, local->linux_state.cnthctl | 3);
+	write_sysreg(hcr_el2, (local->linux_state.hcr & HCR_KEPT) | HCR_VM | HCR_SWIO | HCR_PTW |
+				      HCR_FMO | HCR_IMO | HCR_AMO | HCR_TSC | HCR_TIDCP | HCR_TACR |
+				      HCR_RW);
+	isb();
+	return 0;
+}
+
+void arch_cpu_exit(struct cpu *cpu)
+{
+	(void)cpu;
+	vgic_exit_cpu();
+	/* No translation by stage 2 may be left when Linux runs without it. */
+	asm volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
+}
+
+void arch_cpu_run(struct cpu *cpu)
+{
+	(void)cpu;
+	current_regs->x[0] = 0;
+	arm64_resume();
+}
+
+/* Break- and watchpoints: as many of each as ID_AA64DFR0_EL1 says there are, 16 at most. */
+static void reset_debug(void)
+{
+	uint64_t features = read_sysreg(id_aa64dfr0_el1);
+	unsigned int breakpoints = (features >> 12 & 0xf) + 1;
+	unsigned int watchpoints = (features >> 20 & 0xf) + 1;
+
+#define RESET_DEBUG(n)                                    \
+	do {                                              \
+		if ((n) < breakpoints) {                  \
+			write_sysreg(dbgbcr##n##_el1, 0); \
+			write_sysreg(dbgbvr##n##_el1, 0); \
+		}                                         \
+		if ((n) < watchpoints) {                  \
+			write_sysreg(dbgwcr##n##_el1, 0); \
+			write_sysreg(dbgwvr##n##_el1, 0); \
+		}                                         \
+	} while (0)
+	RESET_DEBUG(0);
+	RESET_DEBUG(1);
+	RESET_DEBUG(2);
+	RESET_DEBUG(3);
+	RESET_DEBUG(4);
+	RESET_DEBUG(5);
+	RESET_DEBUG(6);
+	RESET_DEBUG(7);
+	RESET_DEBUG(8);
+	RESET_DEBUG(9);
+	RESET_DEBUG(10);
+	RESET_DEBUG(11);
+	RESET_DEBUG(12);
+	RESET_DEBUG(13);
+	RESET_DEBUG(14);
+	RESET_DEBUG(15);
+#undef RESET_DEBUG
+	write_sysreg(mdscr_el1, 0);
+	/* PMUv3, ID_AA64DFR0_EL1.PMUVer: not there (0) or not that (0xf) */
+	if ((features >> 8 & 0xf) - 1 < 0xe) {
+		write_sysreg(pmcntenclr_el0, 0xffffffff);
+		write_sysreg(pmintenclr_el1, 0xffffffff);
+		write_sysreg(pmovsclr_el0, 0xffffffff);
+		write_sysreg(pmuserenr_el0, 0);
+		write_sysreg(pmselr_el0, 0);
+		write_sysreg(pmccfiltr_el0, 0);
+		write_sysreg(pmcr_el0, 6); /* counters to zero, off */
+	}
+}
+
+void arch_cpu_reset(struct cpu *cpu)
+{
+	__atomic_store_n(&cpu->arch.starting, false, __ATOMIC_SEQ_CST);
+	gic_reset_cpu(cpu);
+	vgic_reset_cpu(cpu);
+	memset(current_regs, 0, sizeof(*current_regs));
+	arm64_clear_fp();
+	write_sysreg(sctlr_el1, SCTLR_EL1_RESET);
+	write_sysreg(cpacr_el1, 0);
+	write_sysreg(ttbr0_el1, 0);
+	write_sysreg(ttbr1_el1, 0);
+	write_sysreg(tcr_el1, 0);
+	write_sysreg(mair_el1, 0);
+	write_sysreg(amair_el1, 0);
+	write_sysreg(vbar_el1, 0);
+	write_sysreg(esr_el1, 0);
+	write_sysreg(far_el1, 0);
+	write_sysreg(afsr0_el1, 0);
+	write_sysreg(afsr1_el1, 0);
+	write_sysreg(par_el1, 0);
+	write_sysreg(contextidr_el1, 0);
+	write_sysreg(tpidr_el0, 0);
+	write_sysreg(tpidrro_el0, 0);
+	write_sysreg(tpidr_el1, 0);
+	write_sysreg(sp_el0, 0);
+	write_sysreg(sp_el1, 0);
+	write_sysreg(elr_el1, 0);
+	write_sysreg(spsr_el1, 0);
+	write_sysreg(csselr_el1, 0);
+	write_sysreg(cntkctl_el1, 0);
+	write_sysreg(cntp_ctl_el0, 0);
+	write_sysreg(cntv_ctl_el0, 0);
+	write_sysreg(cntp_cval_el0, 0);
+	write_sysreg(cntv_cval_el0, 0);
+	write_sysreg(cntvoff_el2, 0);
+	reset_debug();
+	asm volatile("clrex");
+	use_cell(cpu->cell);
+	asm volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" : : : "memory");
+}
+
+void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
+{
+	current_regs->x[0] = start->argument;
+	__atomic_store_n(&cpu->arch.starting, false, __ATOMIC_SEQ_CST);
+	write_sysreg(elr_el2, start->address);
+	write_sysreg(spsr_el2, SPSR_EL1H | SPSR_DAIF);
+}
+
+void arch_cpu_event(struct cpu *cpu)
+{
+	vgic_deliver_sgis(cpu);
+}
+
+/* An interrupt that is pending ends WFI although it is masked here: no wake-up is lost. */
+void arch_cpu_idle(void)
+{
+	asm volatile("dsb sy\n\twfi" : : : "memory");
+	(void)vgic_interrupt(); /* a kick: the caller looks for events */
+}
+
+void arch_cpu_kick(struct cpu *cpu)
+{
+	uint64_t id = cpu->hw_id;
+
+	/* What is to be seen there is visible before the interrupt is. Kicks are SGI 0. */
+	asm volatile("dsb ishst" : : : "memory");
+	write_sysreg(ICC_SGI1R_EL1, (id & 0xff000000) << 24 | (id & 0xff0000) << 16 |
+					    (id & 0xff00) << 8 | (id & 0xf0) << 40 | BIT(id & 0xf));
+	isb();
+}
+
+void arch_flush_guest_tlb(struct cpu *cpu)
+{
+	(void)cpu;
+	asm volatile("dsb ish\n\ttlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
+}
+
+uint64_t arch_guest_pc(void)
+{
+	return read_sysreg(elr_el2);
+}
+
+bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	volatile char *registers;
+
+	/* The window is one page. */
+	if ((address & ~PAGE_MASK) + size > PAGE_SIZE)
+		return false;
+	registers = window(WINDOW_MMIO, address & PAGE_MASK, PTE_ATTR(MAIR_DEVICE));
+	registers += address & ~PAGE_MASK;
+	switch (size) {
+#define ACCESS(bytes, type)                                         \
+	case bytes:                                                 \
+		if (write)                                          \
+			*(volatile type *)registers = (type)*value; \
+		else                                                \
+			*value = *(volatile type *)registers;       \
+		break
+		ACCESS(1, uint8_t);
+		ACCESS(2, uint16_t);
+		ACCESS(4, uint32_t);
+		ACCESS(8, uint64_t);
+#undef ACCESS
+	}
+	return true;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Exceptions of a guest that are taken to EL2. */
+#include <arm64.h>
+#include <audit.h>
+#include <log.h>
+#include <mmio.h>
+#include <cloister/hypercall.h>
+
+#define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
+
+/* Data abort, ISS; DDI 0487, D24.2.40 */
+#define ISS_ISV		BIT(24)
+#define ISS_SAS(iss)	((iss) >> 22 & 3)
+#define ISS_SSE		BIT(21)
+#define ISS_SRT(iss)	((iss) >> 16 & 0x1f)
+#define ISS_SF		BIT(15)
+#define ISS_FNV		BIT(10)
+#define ISS_CM		BIT(8)
+#define ISS_S1PTW	BIT(7)
+#define ISS_WNR		BIT(6)
+#define ISS_DFSC	0x3f
+#define FSC_KIND	0x3c /* without the level */
+#define FSC_TRANSLATION 0x04
+#define FSC_PERMISSION	0x0c
+
+/* SPSR_ELx */
+#define SPSR_MODE    0x1f
+#define SPSR_AARCH32 BIT(4)
+#define SPSR_KEPT    0xf0000000UL /* flags */
+
+/*
+ * DDI 0487, D1.3: where an exception of EL1 or EL0 goes when it is taken to EL1. The state is that
+ * of a CPU without features after v8.0; PAN stays as it is, as SCTLR_EL1.SPAN may ask for it.
+ */
+void inject_undefined(void)
+{
+	uint64_t spsr = read_sysreg(spsr_el2), vector;
+
+	if (spsr & SPSR_AARCH32)
+		vector = 0x600;
+	else if (!(spsr & 0xc))
+		vector = 0x400;
+	else
+		vector = spsr & 1 ? 0x200 : 0;
+	write_sysreg(elr_el1, read_sysreg(elr_el2));
+	write_sysreg(spsr_el1, spsr);
+	write_sysreg(esr_el1, (uint64_t)EC_UNKNOWN << 26 | ESR_IL);
+	write_sysreg(elr_el2, read_sysreg(vbar_el1) + vector);
+	write_sysreg(spsr_el2, (spsr & (SPSR_KEPT | BIT(22))) | SPSR_DAIF | SPSR_EL1H);
+}
+
+/* System registers in the order of ISS: Op0, Op2, Op1, CRn, CRm; Rt and direction left out. */
+#define SYSREG(op0, op1, crn, crm, op2) \
+	((uint32_t)(op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
+#define SYSREG_MASK 0x3ffc1eU
+
+enum sysreg_action { SYSREG_UNDEFINED, SYSREG_ZERO, SYSREG_SGI };
+
+/* What traps is not there, but for these. */
+static const struct {
+	uint32_t reg;
+	uint8_t action;
+} sysreg_policy[] = {
+	{ SYSREG(3, 0, 12, 11, 5), SYSREG_SGI }, /* ICC_SGI1R_EL1 */
+	{ SYSREG(3, 0, 1, 0, 1), SYSREG_ZERO },	 /* ACTLR_EL1: implementation defined */
+	{ SYSREG(2, 0, 0, 2, 2), SYSREG_ZERO },	 /* MDSCR_EL1: kernels clear it while starting */
+	{ SYSREG(2, 0, 1, 0, 4), SYSREG_ZERO },	 /* OSLAR_EL1: the lock is open */
+	{ SYSREG(2, 0, 1, 3, 4), SYSREG_ZERO },	 /* OSDLR_EL1 */
+	{ SYSREG(3, 3, 9, 14, 0), SYSREG_ZERO }, /* PMUSERENR_EL0 */
+	{ SYSREG(3, 3, 9, 12, 0), SYSREG_ZERO }, /* PMCR_EL0: no counters */
+};
+
+static enum sysreg_action sysreg_action(uint32_t reg)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(sysreg_policy); i++)
+		if (sysreg_policy[i].reg == reg)
+			return sysreg_policy[i].action;
+	return SYSREG_UNDEFINED;
+}
+
+static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
+{
+	unsigned int rt = iss >> 5 & 0x1f;
+	uint32_t reg = iss & SYSREG_MASK;
+	bool read = iss & 1;
+
+	/* The one that is frequent. X31 is the zero register. */
+	if (likely(reg == sysreg_policy[0].reg && !read)) {
+		local->exits[CL_EXIT_ICR]++;
+		gic_send_sgi(rt == 31 ? 0 : regs->x[rt]);
+		guest_skip();
+		return;
+	}
+	local->exits[read ? CL_EXIT_MSR_READ : CL_EXIT_MSR_WRITE]++;
+	if (sysreg_action(reg) != SYSREG_ZERO) {
+		cell_denied(read ? "read of system register (ISS)"
+				 : "write to system register (ISS)",
+			    reg, read || rt == 31 ? 0 : regs->x[rt]);
+		inject_undefined();
+		return;
+	}
+	if (read && rt != 31)
+		regs->x[rt] = 0;
+	guest_skip();
+}
+
+static void trap_hvc(struct guest_regs *regs, uint32_t iss)
+{
+	uint32_t immediate = iss & 0xffff;
+
+	if (likely(immediate == CL_HVC_IMMEDIATE)) {
+		local->exits[CL_EXIT_HYPERCALL]++;
+		regs->x[0] = (uint64_t)hypercall(regs->x[0], regs->x[1], regs->x[2], regs->x[3]);
+	} else if (immediate == 0) {
+		smccc_call(regs);
+	} else {
+		local->exits[CL_EXIT_HYPERCALL]++;
+		regs->x[0] = ~0UL; /* SMCCC: not supported */
+	}
+}
+
+/*
+ * The guest-physical address of the fault. HPFAR_EL2 has it, but not for permission faults of the
+ * access itself (DDI 0487, HPFAR_EL2): there stage 1 is asked. False: it has changed meanwhile.
+ */
+static bool fault_address(uint32_t iss, uint64_t *address)
+{
+	uint64_t far = read_sysreg(far_el2), par, saved;
+
+	if (iss & ISS_S1PTW || (iss & FSC_KIND) != FSC_PERMISSION) {
+		*address = (read_sysreg(hpfar_el2) & 0xffffffffff0UL) << 8 | (far & ~PAGE_MASK);
+		return true;
+	}
+	saved = read_sysreg(par_el1);
+	asm volatile("at s1e1r, %0\n\tisb" : : "r"(far) : "memory");
+	par = read_sysreg(par_el1);
+	write_sysreg(par_el1, saved);
+	*address = (par & PTE_ADDRESS) | (far & ~PAGE_MASK);
+	return !(par & 1);
+}
+
+static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
+{
+	struct cell *cell = local->cpu->cell;
+
+	if (gic_is_at(address)) {
+		gic_access(address, write, size, value);
+		return true;
+	}
+	local->exits[CL_EXIT_MMIO]++;
+	if (address - CL_VUART_ADDRESS < CL_VUART_SIZE && cell->config->flags & CL_CELL_VUART) {
+		unsigned int reg = address & 0xfff;
+
+		if (reg & 3)
+			mmio_ignore(write, address, value);
+		else if (write)
+			uart_write(&cell->uart, reg, (uint32_t)*value);
+		else
+			*value = uart_read(&cell->uart, reg);
+		return true;
+	}
+	return mmio_default(address, write, size, value);
+}
+
+/* Is the access possible by now? The tables may have been changed just at the fault. */
+static bool is_settled(uint64_t address, uint64_t rights)
+{
+	const struct cell *cell = local->cpu->cell;
+
+	return __atomic_load_n(&cell->arch.stage2.splitting, __ATOMIC_SEQ_CST) ||
+	       arch_translate(cell, address, rights) != ~0UL;
+}
+
+static void not_emulated(uint64_t address, bool write)
+{
+	local->exits[CL_EXIT_MMIO]++;
+	if (local->cpu->cell != &root_cell)
+		cell_fail("%s of address 0x%lx by an instruction that is not emulated, at 0x%lx",
+			  write ? "write" : "read", address, arch_guest_pc());
+	else if (!mmio_map_for_root(address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ))
+		inject_undefined();
+}
+
+static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
+{
+	unsigned int size = 1U << ISS_SAS(iss), rt = ISS_SRT(iss);
+	bool write = iss & ISS_WNR && !(iss & ISS_CM);
+	uint64_t address, value = 0;
+
+	if (iss & ISS_FNV ||
+	    ((iss & FSC_KIND) != FSC_TRANSLATION && (iss & FSC_KIND) != FSC_PERMISSION)) {
+		cell_fail("memory fault of an unexpected kind (ISS 0x%x), at 0x%lx", iss,
+			  arch_guest_pc());
+		return;
+	}
+	if (!fault_address(iss, &address) ||
+	    is_settled(address, write ? CL_MEM_WRITE : CL_MEM_READ))
+		return;
+	if (!(iss & ISS_ISV)) {
+		not_emulated(address, write);
+		return;
+	}
+	if (write)
+		value = rt == 31 ? 0 : regs->x[rt];
+	if (!device_access(address, write, size, &value))
+		return;
+	if (!write && rt != 31) {
+		unsigned int shift = 64 - 8 * size;
+
+		value = value << shift >> shift;
+		if (iss & ISS_SSE)
+			value = (uint64_t)((int64_t)(value << shift) >> shift);
+		regs->x[rt] = iss & ISS_SF ? value : value & 0xffffffff;
+	}
+	guest_skip();
+}
+
+static void trap_instruction_abort(uint32_t iss)
+{
+	uint64_t address = 0;
+
+	local->exits[CL_EXIT_MMIO]++;
+	if (!fault_address(iss, &address))
+		return;
+	if (__atomic_load_n(&local->cpu->cell->arch.stage2.splitting, __ATOMIC_SEQ_CST))
+		return;
+	if (local->cpu->cell != &root_cell)
+		cell_fail("execution at address 0x%lx that is not the cell's or not executable",
+			  address);
+	else if (!mmio_map_for_root(address, CL_AUDIT_EXECUTE))
+		inject_undefined();
+}
+
+void trap_sync(struct guest_regs *regs)
+{
+	uint64_t esr = read_sysreg(esr_el2);
+	uint32_t iss = esr & 0x1ffffff;
+
+	switch (ESR_CLASS(esr)) {
+	case EC_SYSREG:
+		trap_sysreg(regs, iss);
+		return;
+	case EC_DABT_LOWER:
+		trap_data_abort(regs, iss);
+		return;
+	case EC_HVC64:
+		trap_hvc(regs, iss);
+		return;
+	case EC_SMC64:
+		guest_skip();
+		smccc_call(regs);
+		return;
+	case EC_IABT_LOWER:
+		trap_instruction_abort(iss);
+		return;
+	default:
+		local->exits[CL_EXIT_OTHER]++;
+		cell_denied("exception (ESR)", esr, arch_guest_pc());
+		inject_undefined();
+	}
+}
+
+void trap_irq(void)
+{
+	if (vgic_interrupt())
+		cpu_handle_events();
+}
+
+/* An error that memory or a device has reported to this guest, or an earlier one of this CPU. */
+void trap_serror(void)
+{
+	local->exits[CL_EXIT_EXCEPTION]++;
+	cell_fail("the memory system reports an error (ESR 0x%lx), at 0x%lx", read_sysreg(esr_el2),
+		  arch_guest_pc());
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts on their way to the guest. EL2 acknowledges each one and drops its priority; the guest
+ * finds it in a list register, and when it deactivates that, the hardware deactivates the real one:
+ * one exit for an interrupt, none for its end. ARM IHI 0069, chapter 6.
+ */
+#include <arm64.h>
+#include <log.h>
+
+#define INTID_MASK    0xffffff
+#define INTID_SPECIAL 1020 /* to 1023 */
+#define INTID_LPI     8192
+
+#define LR_PENDING     BIT(62)
+#define LR_ACTIVE      BIT(63)
+#define LR_HW	       BIT(61)
+#define LR_GROUP1      BIT(60)
+#define LR_PRIORITY(p) ((uint64_t)(p) << 48)
+#define LR_PINTID(id)  ((uint64_t)(id) << 32)
+#define LR_VINTID      0xffffffffUL
+
+#define ICH_HCR_EN  BIT(0)
+#define ICH_HCR_UIE BIT(1) /* maintenance interrupt when no or one list register is in use */
+
+#define VMCR_ENG1    BIT(1)
+#define VMCR_CBPR    BIT(4)
+#define VMCR_EOIM    BIT(9)
+#define VMCR_BPR1(x) ((uint64_t)((x)&7) << 18)
+#define VMCR_PMR(x)  ((uint64_t)((x)&0xff) << 24)
+
+#define CTLR_CBPR BIT(0)
+#define CTLR_EOIM BIT(1)
+
+#define SRE_ENABLED (BIT(0) | BIT(3))
+
+#define KICK 0 /* the one software-generated interrupt of the hardware that is used */
+
+#define MAX_LRS 16
+
+static unsigned int list_registers(void)
+{
+	return (read_sysreg(ICH_VTR_EL2) & 0x1f) + 1;
+}
+
+#define LR_CASES(DO)                                                                               \
+	DO(0, 12, 0)                                                                               \
+	DO(1, 12, 1)                                                                               \
+	DO(2, 12, 2) DO(3, 12, 3) DO(4, 12, 4) DO(5, 12, 5) DO(6, 12, 6) DO(7, 12, 7) DO(8, 13, 0) \
+		DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) \
+			DO(15, 13, 7)
+
+static uint64_t read_lr(unsigned int n)
+{
+	switch (n) {
+#define DO(number, crm, op2) \
+	case number:         \
+		return read_sysreg(S3_4_C12_C##crm##_##op2);
+		LR_CASES(DO)
+#undef DO
+	default:
+		return 0;
+	}
+}
+
+static void write_lr(unsigned int n, uint64_t value)
+{
+	switch (n) {
+#define DO(number, crm, op2)                                  \
+	case number:                                          \
+		write_sysreg(S3_4_C12_C##crm##_##op2, value); \
+		break;
+		LR_CASES(DO)
+#undef DO
+	default:
+		break;
+	}
+}
+
+static uint64_t free_lrs(void)
+{
+	return read_sysreg(ICH_ELRSR_EL2);
+}
+
+/* With all list registers in use nothing but what the hypervisor itself needs is taken any more. */
+static void update_room(void)
+{
+	bool full = !free_lrs();
+
+	write_sysreg(ICH_HCR_EL2, full ? ICH_HCR_EN | ICH_HCR_UIE : ICH_HCR_EN);
+	write_sysreg(ICC_PMR_EL1, full ? LOWEST_PRIORITY_OF_GUESTS : 0xff);
+}
+
+/* There is a free one: update_room() sees to that. */
+static void inject(uint64_t value)
+{
+	unsigned int lr = (unsigned int)__builtin_ctzl(free_lrs());
+
+	write_lr(lr, value | LR_GROUP1);
+	if (unlikely(!free_lrs()))
+		update_room();
+}
+
+/* The list register that has this interrupt, which is not of the hardware; -1: none. */
+static int find_lr(unsigned int intid)
+{
+	uint64_t in_use = ~free_lrs() & (BIT(list_registers()) - 1);
+
+	for (; in_use; in_use &= in_use - 1) {
+		unsigned int lr = (unsigned int)__builtin_ctzl(in_use);
+
+		if ((read_lr(lr) & LR_VINTID) == intid)
+			return (int)lr;
+	}
+	return -1;
+}
+
+/* Interrupts without an active state in the hardware: once more while in a list register is once. */
+static bool inject_software(unsigned int intid, uint8_t priority)
+{
+	int lr = find_lr(intid);
+
+	if (lr >= 0)
+		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);
+	else if (free_lrs())
+		inject(LR_PENDING | LR_PRIORITY(priority) | intid);
+	else
+		return false;
+	return true;
+}
+
+void vgic_deliver_sgis(struct cpu *cpu)
+{
+	uint32_t bits = __atomic_load_n(&cpu->arch.sgi_pending, __ATOMIC_SEQ_CST) &
+			READ_ONCE(cpu->arch.sgi_enabled);
+
+	for (; bits; bits &= bits - 1) {
+		unsigned int sgi = (unsigned int)__builtin_ctz(bits);
+
+		/* Not pending any more before it is delivered: what is sent from now on is another.
+		 */
+		__atomic_fetch_and(&cpu->arch.sgi_pending, ~(1U << sgi), __ATOMIC_SEQ_CST);
+		if (!inject_software(sgi, cpu->arch.sgi_priority[sgi])) {
+			__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
+			return; /* the maintenance interrupt comes back to it */
+		}
+	}
+}
+
+bool vgic_interrupt(void)
+{
+	struct cpu *cpu = local->cpu;
+	uint64_t intid = read_sysreg(ICC_IAR1_EL1) & INTID_MASK;
+	uint64_t priority;
+
+	if (intid >= INTID_SPECIAL && intid < INTID_LPI)
+		return false;
+	priority = read_sysreg(ICC_RPR_EL1);
+	write_sysreg(ICC_EOIR1_EL1, intid);
+	if (intid < SGIS) {
+		write_sysreg(ICC_DIR_EL1, intid);
+		local->exits[CL_EXIT_KICK]++;
+		__atomic_store_n(&cpu->kick_pending, 0, __ATOMIC_SEQ_CST);
+		return true;
+	}
+	local->exits[CL_EXIT_INTERRUPT]++;
+	if (unlikely(intid == gic_maintenance_irq)) {
+		update_room();
+		vgic_deliver_sgis(cpu);
+		write_sysreg(ICC_DIR_EL1, intid);
+	} else if (unlikely(intid >= INTID_LPI)) {
+		(void)inject_software((unsigned int)intid, (uint8_t)priority);
+	} else {
+		inject(LR_PENDING | LR_HW | LR_PRIORITY(priority) | LR_PINTID(intid) | intid);
+	}
+	return false;
+}
+
+/* Physical side: all that the hypervisor wants to see, and in two steps: drop, then deactivate. */
+static void own_interface(void)
+{
+	write_sysreg(ICC_CTLR_EL1, CTLR_EOIM);
+	write_sysreg(ICC_PMR_EL1, 0xff);
+	write_sysreg(ICC_BPR1_EL1, 0);
+	write_sysreg(ICC_IGRPEN1_EL1, 1);
+	isb();
+}
+
+/* Private interrupts that Linux has in work while it calls: it will deactivate them as a guest. */
+static void take_over_private(struct cpu *cpu)
+{
+	volatile char *frame = gic_sgi_frame;
+	uint32_t active = mmio_read32(frame + GIC_ISACTIVER);
+	uint32_t sgis = (1U << SGIS) - 1;
+
+	cpu->arch.sgi_enabled = mmio_read32(frame + GIC_ISENABLER) & sgis;
+	cpu->arch.sgi_pending = mmio_read32(frame + GIC_ISPENDR) & sgis;
+	for (unsigned int i = 0; i < SGIS; i++)
+		cpu->arch.sgi_priority[i] = (uint8_t)frame[GIC_IPRIORITYR + i];
+	mmio_write32(frame + GIC_ICPENDR, sgis);
+	mmio_write32(frame + GIC_ICACTIVER, sgis);
+	for (; active; active &= active - 1) {
+		uint64_t intid = (unsigned int)__builtin_ctz(active);
+
+		if (!free_lrs())
+			break;
+		inject(LR_ACTIVE | LR_PRIORITY((uint8_t)frame[GIC_IPRIORITYR + intid]) | intid |
+		       (intid < SGIS ? 0 : LR_HW | LR_PINTID(intid)));
+	}
+	frame[GIC_IPRIORITYR + KICK] = 0;
+	frame[GIC_IPRIORITYR + gic_maintenance_irq] = 0;
+	mmio_write32(frame + GIC_ISENABLER, 1U << KICK | 1U << gic_maintenance_irq);
+}
+
+int vgic_init_cpu(struct cpu *cpu)
+{
+	uint64_t control, priority_mask, binary_point, enabled;
+
+	if ((read_sysreg(ICC_SRE_EL2) & SRE_ENABLED) != SRE_ENABLED) {
+		log_error("CPU %u: the GIC's system registers are not enabled (ICC_SRE_EL2)",
+			  cpu->id);
+		return -EIO;
+	}
+	gic_map_cpu(cpu);
+	priority_mask = read_sysreg(ICC_PMR_EL1);
+	control = read_sysreg(ICC_CTLR_EL1);
+	binary_point = read_sysreg(ICC_BPR1_EL1);
+	enabled = read_sysreg(ICC_IGRPEN1_EL1);
+	for (unsigned int i = 0; i < list_registers(); i++)
+		write_lr(i, 0);
+	write_sysreg(ICH_HCR_EL2, ICH_HCR_EN);
+	write_sysreg(ICH_VMCR_EL2, VMCR_PMR(priority_mask) | VMCR_BPR1(binary_point) |
+					   (control & CTLR_EOIM ? VMCR_EOIM : 0) |
+					   (control & CTLR_CBPR ? VMCR_CBPR : 0) |
+					   (enabled & 1 ? VMCR_ENG1 : 0));
+	write_sysreg(ICH_AP1R0_EL2, read_sysreg(ICC_AP1R0_EL1));
+	write_sysreg(ICC_AP1R0_EL1, 0);
+	isb();
+	own_interface();
+	take_over_private(cpu);
+	vgic_deliver_sgis(cpu);
+	return 0;
+}
+
+/* What Linux has in work it deactivates itself; what it has not seen is to come once more. */
+static void give_back_lr(uint64_t lr)
+{
+	uint64_t intid = lr & LR_VINTID;
+	volatile char *frame = gic_sgi_frame;
+	uint32_t bit = 1U << intid % 32;
+
+	if (intid < SGIS) {
+		if (lr & LR_PENDING)
+			mmio_write32(frame + GIC_ISPENDR, bit);
+		if (lr & LR_ACTIVE)
+			mmio_write32(frame + GIC_ISACTIVER, bit);
+	} else if (lr & LR_HW && !(lr & LR_ACTIVE)) {
+		if (intid < 32)
+			mmio_write32(frame + GIC_ISPENDR, bit);
+		else
+			gic_set_pending((unsigned int)intid);
+		write_sysreg(ICC_DIR_EL1, intid);
+	}
+}
+
+void vgic_exit_cpu(void)
+{
+	struct arch_cpu *arch = &local->cpu->arch;
+	volatile char *frame = gic_sgi_frame;
+	uint64_t vmcr = read_sysreg(ICH_VMCR_EL2);
+
+	write_sysreg(ICH_HCR_EL2, 0);
+	isb();
+	mmio_write32(frame + GIC_ICENABLER,
+		     (((1U << SGIS) - 1) & ~arch->sgi_enabled) | 1U << gic_maintenance_irq);
+	for (unsigned int i = 0; i < SGIS; i++)
+		frame[GIC_IPRIORITYR + i] = (char)arch->sgi_priority[i];
+	for (unsigned int i = 0; i < list_registers(); i++) {
+		uint64_t lr = read_lr(i);
+
+		if (lr & (LR_PENDING | LR_ACTIVE))
+			give_back_lr(lr);
+		write_lr(i, 0);
+	}
+	mmio_write32(frame + GIC_ISPENDR, arch->sgi_pending);
+	write_sysreg(ICC_AP1R0_EL1, read_sysreg(ICH_AP1R0_EL2));
+	write_sysreg(ICH_AP1R0_EL2, 0);
+	write_sysreg(ICC_CTLR_EL1,
+		     (vmcr & VMCR_EOIM ? CTLR_EOIM : 0) | (vmcr & VMCR_CBPR ? CTLR_CBPR : 0));
+	write_sysreg(ICC_BPR1_EL1, vmcr >> 18 & 7);
+	write_sysreg(ICC_PMR_EL1, vmcr >> 24 & 0xff);
+	write_sysreg(ICC_IGRPEN1_EL1, !!(vmcr & VMCR_ENG1));
+	write_sysreg(ICH_VMCR_EL2, 0);
+	isb();
+}
+
+/* Nothing of the former owner is delivered, and what it had in work in the hardware ends. */
+void vgic_reset_cpu(struct cpu *cpu)
+{
+	(void)cpu;
+	for (unsigned int i = 0; i < list_registers(); i++) {
+		uint64_t lr = read_lr(i);
+
+		if (lr & (LR_PENDING | LR_ACTIVE) && lr & LR_HW)
+			write_sysreg(ICC_DIR_EL1, lr & LR_VINTID);
+		write_lr(i, 0);
+	}
+	write_sysreg(ICH_VMCR_EL2, 0);
+	write_sysreg(ICH_AP1R0_EL2, 0);
+	isb();
+	update_room();
+}
