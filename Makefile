@@ -24,7 +24,9 @@ PREFIX := /usr/local
 DESTDIR :=
 
 # Test kernels, by the names of scripts/fetch-kernel.
-KERNELS := 6.1 6.12
+KERNELS_x86 := 6.1 6.12
+KERNELS_arm64 := 6.1 6.12 6.1-normal 6.12-normal
+KERNELS := $(KERNELS_$(ARCH))
 
 # Kernel that "make modules" builds for, and the name of the directory that gets the result.
 FLAVOUR := native
@@ -125,14 +127,14 @@ setup:
 	@scripts/setup
 
 kernels: setup
-	@for arch in $(ARCHS); do scripts/fetch-kernel --arch $$arch $(KERNELS) || exit 1; done
+	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) &&) :
 
 # In steps: nothing can be built before the setup.
 built: kernels
 	@for arch in $(ARCHS); do \
-		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools || exit 1; \
+		$(MAKE) --no-print-directory ARCH=$$arch all test-modules static-tools || exit 1; \
 	done
-	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) icount
+	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) fault-inject icount
 
 test: built fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
@@ -233,7 +235,7 @@ help:
 	@echo "  distclean      remove build/"
 	@echo "Testing; these install packages and download kernels where missing:"
 	@echo "  setup          only install the packages"
-	@echo "  kernels        only download the kernels ($(KERNELS))"
+	@echo "  kernels        only download the kernels (of x86 $(KERNELS_x86), of arm64 $(KERNELS_arm64))"
 	@echo "  test           unit tests, fuzz targets (FUZZ_TIME=60 seconds each) and system tests;"
 	@echo "                 T='...' further arguments for pytest"
 	@echo "  unit, system   one of them"
