@@ -56,6 +56,10 @@ ALL_MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") f
 ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel} for kernel in ("6.1", "6.12", "6.1-normal", "6.12-normal")]
 
 
+# One of each architecture, for what does not depend on the kernel.
+BOTH_ARCHS = [{"apic": "x2apic"}, {"arch": "arm64"}]
+
+
 @pytest.fixture
 def enabled(machine):
     """The module's machine with Cloister enabled, for one test. Afterwards all cells are destroyed, it is

@@ -10,7 +10,7 @@ import pytest
 
 import blobs
 import cloister
-from conftest import machine_id
+from conftest import BOTH_ARCHS, machine_id
 
 CYCLES = int(os.environ.get("CLOISTER_CYCLES", "200"))
 
@@ -32,7 +32,7 @@ done
 """
 
 
-@pytest.fixture(scope="module", params=[{"apic": "x2apic"}, {"arch": "arm64"}], ids=machine_id)
+@pytest.fixture(scope="module", params=BOTH_ARCHS, ids=machine_id)
 def machine(boot, request):
     machine = boot(f"loop-{machine_id(request.param)}", **request.param)
     cloister.load_driver(machine)

@@ -4,6 +4,7 @@
 import pytest
 
 import cloister
+from conftest import BOTH_ARCHS, machine_id
 
 # Runs the command N times, killed after a growing time: 0 ms, 1 ms, 2 ms, ...
 KILL_LOOP = """
@@ -25,9 +26,9 @@ echo killed $killed
 """
 
 
-@pytest.fixture(scope="module")
-def machine(boot):
-    machine = boot("kill", apic="x2apic")
+@pytest.fixture(scope="module", params=BOTH_ARCHS, ids=machine_id)
+def machine(boot, request):
+    machine = boot(f"kill-{machine_id(request.param)}", **request.param)
     cloister.load_driver(machine)
     return machine
 

@@ -4,6 +4,7 @@
 import pytest
 
 import cloister
+from conftest import BOTH_ARCHS, machine_id
 
 
 def with_two_cells(boot, name, **options):
@@ -15,12 +16,12 @@ def with_two_cells(boot, name, **options):
     return machine
 
 
-@pytest.mark.parametrize("apic", ["xapic", "x2apic"])
+@pytest.mark.parametrize("options", [{"apic": "xapic"}, *BOTH_ARCHS], ids=machine_id)
 @pytest.mark.parametrize("command, kernel_says", [("reboot -f", "reboot: Restarting system"),
                                                   ("poweroff -f", "reboot: Power down")])
-def test_reboot_while_enabled(boot, apic, command, kernel_says):
+def test_reboot_while_enabled(boot, options, command, kernel_says):
     """busybox' -f leaves out init, not the kernel's notifiers. QEMU ends at a reset (-no-reboot)."""
-    machine = with_two_cells(boot, f"{command.split()[0]}-{apic}", apic=apic)
+    machine = with_two_cells(boot, f"{command.split()[0]}-{machine_id(options)}", **options)
     # The command ends with the machine: nobody waits for its answer.
     machine.check(f"( sleep 1; {command} ) >/dev/null 2>&1 &")
     machine.wait_console("cloister: disabling before reboot", 60)
@@ -34,9 +35,9 @@ def test_reboot_while_enabled(boot, apic, command, kernel_says):
         assert trouble not in text
 
 
-@pytest.fixture(scope="module")
-def machine(boot):
-    return boot("unload", apic="x2apic")
+@pytest.fixture(scope="module", params=BOTH_ARCHS, ids=machine_id)
+def machine(boot, request):
+    return boot(f"unload-{machine_id(request.param)}", **request.param)
 
 
 def test_module_stays_while_enabled(enabled):

@@ -4,15 +4,14 @@
 import pytest
 
 import cloister
+from conftest import BOTH_ARCHS, machine_id
 
 ROOT = "/sys/class/misc/cloister"
 REASONS = {"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic", "ioapic", "pci", "mmio",
-           "cr", "xsetbv", "init", "exception", "other"}
+           "cr", "xsetbv", "init", "exception", "other", "interrupt", "firmware"}
+CONSOLE = {"x86": "pio", "arm64": "mmio"}
 
-
-@pytest.fixture(scope="module")
-def machine(boot):
-    return boot("tree", apic="xapic")
+pytestmark = pytest.mark.parametrize("machine", BOTH_ARCHS, indirect=True, ids=machine_id)
 
 
 def read(machine, *names):
@@ -50,7 +49,7 @@ def test_cells(enabled):
     exits = cloister.exits(enabled, "smp")
     for reason in sorted(REASONS):
         assert read(enabled, f"cells/1/statistics/{reason}") == [str(sum(cpu[reason] for cpu in exits.values()))]
-    assert int(read(enabled, "cells/1/statistics/pio")[0]) > 100
+    assert int(read(enabled, f"cells/1/statistics/{CONSOLE[enabled.arch]}")[0]) > 100
     assert set(read(enabled, *[f"cells/2/statistics/{reason}" for reason in REASONS])) == {"0"}
 
     enabled.check("hvctl cell destroy smp")
