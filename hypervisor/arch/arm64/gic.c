@@ -199,6 +199,16 @@ void gic_stop(const struct cell *cell)
 			reset_spi(intid, cell);
 }
 
+#ifdef CONFIG_FAULT_INJECT
+int64_t gic_misdirect(const struct cell *cell, unsigned int intid)
+{
+	if (intid < FIRST_SPI || intid >= lines)
+		return -EINVAL;
+	*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(first_cpu(cell));
+	return 0;
+}
+#endif
+
 /* The target of a record is the affinity of the CPU that the interrupt goes to. */
 void gic_inspect(struct inspection *inspection, const struct cell *cell)
 {

@@ -102,6 +102,7 @@ void gic_init_cell(struct cell *cell);
 void gic_move(const struct cell *cell, bool to_cell); /* its pins, from root or back */
 struct inspection;
 void gic_inspect(struct inspection *inspection, const struct cell *cell);
+int64_t gic_misdirect(const struct cell *cell, unsigned int intid); /* damage.c: to a CPU of cell */
 void gic_stop(const struct cell *cell); /* its shared interrupts as after a reset */
 void gic_fill_comm(struct cl_comm *comm);
 bool gic_is_at(uint64_t address);

@@ -44,6 +44,8 @@
 
 #define ESR_IL BIT(25)
 
+#define ARCH_RETURN 0xd65f03c0 /* RET */
+
 /* GIC system registers, for assemblers that do not know them. */
 #define ICC_PMR_EL1	S3_0_C4_C6_0
 #define ICC_AP1R0_EL1	S3_0_C12_C9_0
