@@ -65,16 +65,6 @@ uint64_t ns_to_tsc(uint64_t ns);
 /* Busy waiting; assumes 1 GHz where the frequency is not known. */
 void delay_us(uint64_t us);
 
-static inline uint32_t mmio_read32(uintptr_t address)
-{
-	return *(volatile uint32_t *)address;
-}
-
-static inline void mmio_write32(uintptr_t address, uint32_t value)
-{
-	*(volatile uint32_t *)address = value;
-}
-
 #include <inmate_arch.h>
 
 #if UINTPTR_MAX > UINT32_MAX

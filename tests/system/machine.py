@@ -79,11 +79,10 @@ def _x86(apic="xapic"):
     return ["qemu-system-x86_64", "-M", "q35", "-cpu", f"EPYC-v4,+svm,{cpu}", *devices], parameters
 
 
-def _arm64(gic=3, cpu="cortex-a72", el2=True):
+def _arm64(gic=3, cpu="cortex-a72", el2=True, el2_free=True):
     virtualization = "on" if el2 else "off"
     command = ["qemu-system-aarch64", "-M", f"virt,virtualization={virtualization},gic-version={gic}", "-cpu", cpu]
-    # Linux is to run at EL1, and KVM not to take EL2.
-    return command, "id_aa64mmfr1.vh=0 kvm-arm.mode=none"
+    return command, "id_aa64mmfr1.vh=0 kvm-arm.mode=none" if el2_free else ""
 
 
 _ARCHS = {"x86": _x86, "arm64": _arm64}
@@ -105,9 +104,10 @@ def qemu_command(kernel, arch="x86", memory="2G", cpus=4, icount=False, thread="
     apic    "xapic": no IOMMU, CPUs without x2APIC; "x2apic": interrupt remapping by an Intel IOMMU,
             without which Linux does not switch to x2APIC (QEMU's AMD IOMMU loses IOAPIC interrupts)
     arm64:
-    gic     version of the interrupt controller, 2 or 3
-    cpu     QEMU's model of the CPU
-    el2     False: CPUs without EL2
+    gic       version of the interrupt controller, 2 or 3
+    cpu       QEMU's model of the CPU
+    el2       False: CPUs without EL2
+    el2_free  False: without the parameters that make Linux run at EL1 and KVM leave EL2 alone
     """
     command, parameters = _ARCHS[arch](**special)
     lines = LINES[arch]

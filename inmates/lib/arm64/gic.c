@@ -109,7 +109,7 @@ void gic_enable(unsigned int intid)
 		dist_write(GICD_IGROUPR + word, dist_read(GICD_IGROUPR + word) | bit);
 		dist_write(GICD_IROUTER + 8 * intid, cpu_hw_id() & 0xffffff);
 		dist_write(GICD_IROUTER + 8 * intid + 4, cpu_hw_id() >> 24);
-		*(volatile uint8_t *)(base + GICD_IPRIORITYR + intid) = PRIORITY;
+		mmio_write8(base + GICD_IPRIORITYR + intid, PRIORITY);
 	}
 	mmio_write32(base + GICD_ISENABLER + word, bit);
 }

@@ -63,6 +63,28 @@ static inline void cpu_relax(void)
 	__asm__ volatile("yield" ::: "memory");
 }
 
+/*
+ * Registers of devices. Plain loads and stores, for the hypervisor learns of nothing else what to
+ * emulate; a compiler would use forms that also change the address.
+ */
+static inline uint32_t mmio_read32(uintptr_t address)
+{
+	uint32_t value;
+
+	__asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+	return value;
+}
+
+static inline void mmio_write32(uintptr_t address, uint32_t value)
+{
+	__asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline void mmio_write8(uintptr_t address, uint8_t value)
+{
+	__asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
 static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	register uint64_t x0 __asm__("x0") = number;

@@ -78,6 +78,16 @@ static inline uint32_t inl(uint16_t port)
 	return value;
 }
 
+static inline uint32_t mmio_read32(uintptr_t address)
+{
+	return *(volatile uint32_t *)address;
+}
+
+static inline void mmio_write32(uintptr_t address, uint32_t value)
+{
+	*(volatile uint32_t *)address = value;
+}
+
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *eax, uint32_t *ebx,
 			 uint32_t *ecx, uint32_t *edx)
 {
