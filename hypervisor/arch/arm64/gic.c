@@ -18,7 +18,8 @@
 #define GIC_IDS		   0xffd0
 #define GIC_PIDR2	   0xffe8
 #define CTLR_ARE_NS	   BIT(4) /* as non-secure software sees it; with one security state the same */
-#define CTLR_ENABLE	   BIT(1)
+#define CTLR_ENABLE_GRP0   BIT(0)
+#define CTLR_DS		   BIT(6) /* one security state */
 #define TYPER_LINES(typer) (32 * (((typer)&0x1f) + 1))
 #define TYPER_MESSAGES	   (BIT(16) | BIT(17)) /* MBIS, LPIS */
 #define IROUTER_IRM	   BIT(31)
@@ -44,6 +45,7 @@
 
 unsigned int gic_maintenance_irq __ro_after_init;
 static struct cl_gic gic __ro_after_init;
+static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint32_t redist_stride __ro_after_init;
 static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 
@@ -113,6 +115,9 @@ int gic_init(const struct cl_config *config, struct cl_finding *finding)
 	err = find_redists(finding);
 	if (err)
 		return err;
+	dist_control = mmio_read32(gicd + GICD_CTLR);
+	if (gic_has_fiq())
+		mmio_write32(gicd + GICD_CTLR, dist_control | CTLR_ENABLE_GRP0);
 	lines = (unsigned int)MIN(TYPER_LINES(mmio_read32(gicd + GICD_TYPER)), 1020);
 	return 0;
 }
@@ -122,6 +127,17 @@ void gic_fill_comm(struct cl_comm *comm)
 	comm->gic_version = gic.version;
 	comm->gic_dist = gic.dist_phys;
 	comm->gic_cpu = gic.redist_phys;
+}
+
+bool gic_has_fiq(void)
+{
+	return dist_control & CTLR_DS;
+}
+
+void gic_exit(void)
+{
+	if (gic_has_fiq())
+		mmio_write32(gicd + GICD_CTLR, dist_control);
 }
 
 uint32_t gic_guest_ppis(void)
@@ -240,13 +256,16 @@ void gic_set_pending(unsigned int intid)
 
 void gic_reset_cpu(struct cpu *cpu)
 {
-	uint32_t ppis = gic_guest_ppis();
+	uint32_t guests = gic_guest_ppis();
 
-	mmio_write32(gic_sgi_frame + GIC_ICENABLER, ppis);
-	mmio_write32(gic_sgi_frame + GIC_ICPENDR, ppis);
-	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, ppis);
-	for (unsigned int i = SGIS; i < FIRST_SPI; i++)
-		if (ppis & 1U << i)
+	/* SGIs of the hardware are in use where a cell gets its interrupts directly. */
+	if (gic_has_fiq())
+		guests |= SGI_BITS & ~(1U << KICK_FIQ);
+	mmio_write32(gic_sgi_frame + GIC_ICENABLER, guests);
+	mmio_write32(gic_sgi_frame + GIC_ICPENDR, guests);
+	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, guests);
+	for (unsigned int i = 0; i < FIRST_SPI; i++)
+		if (guests & 1U << i)
 			gic_sgi_frame[GIC_IPRIORITYR + i] = DEFAULT_PRIORITY;
 	cpu->arch.sgi_enabled = 0;
 	cpu->arch.sgi_pending = 0;
@@ -312,6 +331,14 @@ static void access_config(volatile char *address, uint32_t mine, bool write, uin
 	}
 }
 
+/* Private bits in the SGI frame that are the hardware's own and the cell's. */
+static uint32_t real_private(const struct cell *cell)
+{
+	uint32_t sgis = is_direct(cell) ? SGI_BITS & ~(1U << KICK_FIQ) : 0;
+
+	return gic_guest_ppis() | sgis;
+}
+
 static bool owns_spi(const struct cell *cell, unsigned int intid)
 {
 	return intid >= FIRST_SPI && intid < lines &&
@@ -351,6 +378,12 @@ static void access_router(const struct cell *cell, unsigned int offset, bool wri
 		}
 	}
 	cell_denied("interrupt route", intid, affinity);
+}
+
+bool gic_owns(const struct cell *cell, uint64_t intid)
+{
+	return intid < FIRST_SPI ? real_private(cell) & 1U << intid
+				 : intid < GIC_INTIDS && owns_spi(cell, (unsigned int)intid);
 }
 
 static bool is_bits(unsigned int offset)
@@ -456,31 +489,32 @@ static void access_sgi_priorities(struct cpu *cpu, unsigned int first, unsigned 
 static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, unsigned int size,
 			     uint64_t *value)
 {
-	uint32_t ppis = gic_guest_ppis();
+	uint32_t mine = real_private(cpu->cell);
+	bool virtual_sgis = !is_direct(cpu->cell);
 	volatile char *frame = gic_sgi_frame;
 
 	if (cpu != arch_this_cpu())
 		frame = window(WINDOW_MMIO, cpu->arch.redist_phys + GICR_FRAME,
 			       PTE_ATTR(MAIR_DEVICE));
 	if (is_bits(offset) && !(offset & 0x7f) && size == 4) {
-		uint64_t sgis = *value;
+		uint64_t sgis = write ? *value : 0;
 
-		access_bits(frame, offset, 0, ppis, write, value);
-		if (!write)
-			sgis = 0;
-		access_sgi_bits(cpu, offset, write, &sgis);
+		access_bits(frame, offset, 0, mine, write, value);
+		if (virtual_sgis)
+			access_sgi_bits(cpu, offset, write, &sgis);
 		*value |= write ? 0 : sgis;
 	} else if (offset >= GIC_IPRIORITYR && offset < GIC_IPRIORITYR + FIRST_SPI && size <= 4) {
 		unsigned int first = offset - GIC_IPRIORITYR;
 
-		access_priorities(frame + offset, size, (ppis & ~SGI_BITS) >> first, write, value);
-		access_sgi_priorities(cpu, first, size, write, value);
+		access_priorities(frame + offset, size, mine >> first, write, value);
+		if (virtual_sgis)
+			access_sgi_priorities(cpu, first, size, write, value);
 	} else if ((offset == GIC_ICFGR || offset == GIC_ICFGR + 4) && size == 4) {
 		/* The first register is that of the SGIs: they are edges, and stay that. */
 		if (offset == GIC_ICFGR)
 			*value = 0xaaaaaaaa;
 		else
-			access_config(frame + offset, ppis >> 16, write, value);
+			access_config(frame + offset, mine >> 16, write, value);
 	} else {
 		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);
 	}
@@ -587,8 +621,13 @@ void gic_send_sgi(uint64_t value)
 	for_each_cpu_in(cell, i) {
 		struct cpu *cpu = &cpus[i];
 
-		if (all_others ? cpu != local->cpu
-			       : (cpu->hw_id & ~0xfU) == cluster && value & BIT(cpu->hw_id & 0xf))
+		if (all_others
+			    ? cpu == local->cpu
+			    : (cpu->hw_id & ~0xfU) != cluster || !(value & BIT(cpu->hw_id & 0xf)))
+			continue;
+		if (!is_direct(cell))
 			set_pending(cpu, sgi);
+		else if (sgi != KICK_FIQ)
+			vgic_send_sgi(cpu, sgi);
 	}
 }
