@@ -65,7 +65,10 @@ void arch_flush_guest_tlb(struct cpu *cpu);
 /* CPU_EV_ARCH was posted to this CPU, which runs its guest. */
 void arch_cpu_event(struct cpu *cpu);
 
-/* Page tables, bitmaps of a cell, without its memory. -ENOMEM; undone by arch_cell_exit(). */
+/*
+ * Page tables, bitmaps of a cell, without its memory. -ENOMEM, or another error with the reason by
+ * cell_refuse(); undone by arch_cell_exit().
+ */
 int arch_cell_init(struct cell *cell);
 void arch_cell_exit(struct cell *cell);
 

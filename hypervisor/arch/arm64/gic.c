@@ -52,19 +52,6 @@ static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
 
-static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
-		  const char *rule)
-{
-	memset(finding, 0, sizeof(*finding));
-	finding->error = -ENODEV;
-	finding->found = found;
-	finding->expected = expected;
-	copy_string(finding->object, "GIC", sizeof(finding->object));
-	copy_string(finding->field, field, sizeof(finding->field));
-	copy_string(finding->rule, rule, sizeof(finding->rule));
-	return -ENODEV;
-}
-
 static uint64_t read_redist(uint64_t phys, uint32_t offset)
 {
 	uint64_t value = 0;
@@ -74,7 +61,7 @@ static uint64_t read_redist(uint64_t phys, uint32_t offset)
 }
 
 /* The CPUs' redistributors, by the affinity in GICR_TYPER. */
-static int find_redists(struct cl_finding *finding)
+static int find_redists(void)
 {
 	uint64_t typer = read_redist(gic.redist_phys, GICR_TYPER);
 
@@ -91,12 +78,12 @@ static int find_redists(struct cl_finding *finding)
 	}
 	for_each_cpu(i)
 		if (!cpus[i].arch.redist_phys)
-			return refuse(finding, "redist_size", gic.redist_size, 0,
-				      "a range with the redistributors of all CPUs");
+			return cell_refuse(ENODEV, "GIC", "redist_size", gic.redist_size, 0,
+					   "a range with the redistributors of all CPUs");
 	return 0;
 }
 
-int gic_init(const struct cl_config *config, struct cl_finding *finding)
+int gic_init(const struct cl_config *config)
 {
 	uint32_t version;
 	int err;
@@ -107,17 +94,16 @@ int gic_init(const struct cl_config *config, struct cl_finding *finding)
 		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
 	version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
 	if (version != 3 && version != 4)
-		return refuse(finding, "dist_phys", version, 3,
-			      "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
+		return cell_refuse(ENODEV, "GIC", "dist_phys", version, 3,
+				   "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
 	if (!(mmio_read32(gicd + GICD_CTLR) & CTLR_ARE_NS))
-		return refuse(finding, "version", mmio_read32(gicd + GICD_CTLR), CTLR_ARE_NS,
-			      "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
-	err = find_redists(finding);
+		return cell_refuse(ENODEV, "GIC", "version", mmio_read32(gicd + GICD_CTLR),
+				   CTLR_ARE_NS,
+				   "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
+	err = find_redists();
 	if (err)
 		return err;
 	dist_control = mmio_read32(gicd + GICD_CTLR);
-	if (gic_has_fiq())
-		mmio_write32(gicd + GICD_CTLR, dist_control | CTLR_ENABLE_GRP0);
 	lines = (unsigned int)MIN(TYPER_LINES(mmio_read32(gicd + GICD_TYPER)), 1020);
 	return 0;
 }
@@ -134,10 +120,10 @@ bool gic_has_fiq(void)
 	return dist_control & CTLR_DS;
 }
 
-void gic_exit(void)
+void gic_use_fiq(bool on)
 {
 	if (gic_has_fiq())
-		mmio_write32(gicd + GICD_CTLR, dist_control);
+		mmio_write32(gicd + GICD_CTLR, dist_control | (on ? CTLR_ENABLE_GRP0 : 0));
 }
 
 uint32_t gic_guest_ppis(void)
@@ -151,10 +137,13 @@ bool gic_is_at(uint64_t address)
 }
 
 /* The shared interrupts of the cell's config. */
-void gic_init_cell(struct cell *cell)
+int gic_init_cell(struct cell *cell)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_IRQCHIP);
 
+	if (is_direct(cell) && !gic_has_fiq())
+		return cell_refuse(ENODEV, "config", "flags", cell->config->flags, 0,
+				   "no CL_CELL_DIRECT_IRQ here: the GIC has two security states");
 	for (uint32_t i = 0; section && i < section->count; i++) {
 		struct cl_irqchip chip;
 
@@ -165,6 +154,7 @@ void gic_init_cell(struct cell *cell)
 					1U << (chip.first + bit) % 32;
 	}
 	cell->arch.spis[0] = 0;
+	return 0;
 }
 
 static uint64_t affinity_of(const struct cpu *cpu)

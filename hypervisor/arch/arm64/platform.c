@@ -41,7 +41,8 @@ void arch_limits(struct cl_limits *limits)
 int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 {
 	(void)platform;
-	return gic_init(root_cell.config, finding);
+	(void)finding;
+	return gic_init(root_cell.config);
 }
 
 /*
@@ -76,7 +77,11 @@ int arch_cell_init(struct cell *cell)
 	for_each_region(cell->config, i, region)
 		if (region.flags & CL_MEM_COMM)
 			arch->comm_address = region.virt;
-	gic_init_cell(cell);
+	err = gic_init_cell(cell);
+	if (err) {
+		paging_exit(&arch->stage2);
+		return err;
+	}
 	if (cell != &root_cell)
 		gic_move(cell, true);
 	return 0;
@@ -183,7 +188,7 @@ void arch_cpu_exit(struct cpu *cpu)
 {
 	(void)cpu;
 	vgic_exit_cpu();
-	gic_exit();
+	gic_use_fiq(false);
 	/* No translation by stage 2 may be left when Linux runs without it. */
 	asm volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
 }

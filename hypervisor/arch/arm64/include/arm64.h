@@ -108,8 +108,8 @@ static inline void guest_skip(void)
 void smccc_call(struct guest_regs *regs);
 
 /* gic.c: the interrupt controller as cells see it */
-int gic_init(const struct cl_config *config, struct cl_finding *finding);
-void gic_init_cell(struct cell *cell);
+int gic_init(const struct cl_config *config);
+int gic_init_cell(struct cell *cell);
 void gic_move(const struct cell *cell, bool to_cell); /* its pins, from root or back */
 struct inspection;
 void gic_inspect(struct inspection *inspection, const struct cell *cell);
@@ -152,7 +152,7 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 
 /* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
 bool gic_has_fiq(void);
-void gic_exit(void); /* the distributor as it was */
+void gic_use_fiq(bool on); /* or as Linux had the distributor */
 
 /* vgic.c: interrupts on their way to the guest of this CPU */
 int vgic_init_cpu(
