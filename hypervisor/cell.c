@@ -152,8 +152,8 @@ static void flush_root(void)
 			cpu_wait(&cpus[i], CPU_EV_FLUSH);
 }
 
-static int refuse(int error, const char *object, const char *field, uint64_t found,
-		  uint64_t expected, const char *rule)
+int cell_refuse(int error, const char *object, const char *field, uint64_t found, uint64_t expected,
+		const char *rule)
 {
 	struct cl_finding *finding = &info.head.finding;
 
@@ -210,13 +210,15 @@ int cell_init_root(const struct cl_config *config)
 	}
 	err = arch_cell_init(&root_cell);
 	if (err)
-		return refuse(-err, "platform", "hv_size", info.head.hv_size, 0,
-			      "not enough hypervisor memory for the root cell; enlarge hv_size");
+		return cell_refuse(
+			-err, "platform", "hv_size", info.head.hv_size, 0,
+			"not enough hypervisor memory for the root cell; enlarge hv_size");
 	for_each_region(config, i, region) {
 		err = arch_map(&root_cell, &region);
 		if (err)
-			return refuse(-err, "memory region", "size", region.size, 0,
-				      "not enough hypervisor memory to map it; enlarge hv_size");
+			return cell_refuse(
+				-err, "memory region", "size", region.size, 0,
+				"not enough hypervisor memory to map it; enlarge hv_size");
 		if (!(region.flags & CL_MEM_IO))
 			slot->memory += region.size;
 	}
@@ -231,8 +233,8 @@ int cell_init_root(const struct cl_config *config)
 		err = arch_map(&root_cell, &window);
 	}
 	if (err)
-		return refuse(-err, "platform", "hv_size", info.head.hv_size, 0,
-			      "not enough hypervisor memory; enlarge hv_size");
+		return cell_refuse(-err, "platform", "hv_size", info.head.hv_size, 0,
+				   "not enough hypervisor memory; enlarge hv_size");
 	cells[0] = &root_cell;
 	return 0;
 }
@@ -244,15 +246,15 @@ static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int
 	uint64_t done = 0;
 
 	if (size < sizeof(struct cl_config) || size > CL_CONFIG_MAX) {
-		refuse(EINVAL, "config", "total_size", size, CL_CONFIG_MAX,
-		       "a config has at least a header and at most this size");
+		cell_refuse(EINVAL, "config", "total_size", size, CL_CONFIG_MAX,
+			    "a config has at least a header and at most this size");
 		return NULL;
 	}
 	*pages = (unsigned int)(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
 	copy = page_alloc(*pages);
 	if (!copy) {
-		refuse(ENOMEM, "config", "total_size", size, page_count_free() * PAGE_SIZE,
-		       "hypervisor memory is used up; destroy a cell or enlarge hv_size");
+		cell_refuse(ENOMEM, "config", "total_size", size, page_count_free() * PAGE_SIZE,
+			    "hypervisor memory is used up; destroy a cell or enlarge hv_size");
 		return NULL;
 	}
 	while (done < size) {
@@ -261,8 +263,8 @@ static struct cl_config *fetch_config(uint64_t phys, uint64_t size, unsigned int
 		uint64_t piece = MIN(size - done, PAGE_SIZE - offset);
 
 		if (host == ~0UL) {
-			refuse(EINVAL, "config", "address", phys + done, 0,
-			       "root does not own the memory that the config is in");
+			cell_refuse(EINVAL, "config", "address", phys + done, 0,
+				    "root does not own the memory that the config is in");
 			page_free(copy, *pages);
 			return NULL;
 		}
@@ -287,8 +289,8 @@ static int check_new_cell(const struct cl_config *config, uint64_t size)
 	if (err)
 		return err;
 	if (config->flags & CL_CELL_ROOT)
-		return refuse(EINVAL, "config", "flags", config->flags, 0,
-			      "this is a root cell's config; hvctl enable takes it");
+		return cell_refuse(EINVAL, "config", "flags", config->flags, 0,
+				   "this is a root cell's config; hvctl enable takes it");
 	err = cl_check_against_root(config, root_cell.config, finding);
 	if (err)
 		return err;
@@ -303,8 +305,8 @@ static int check_new_cell(const struct cl_config *config, uint64_t size)
 		if (region.flags & CL_MEM_COMM)
 			continue;
 		if (region.phys == CL_AUTO)
-			return refuse(EINVAL, "memory region", "phys", CL_AUTO, 0,
-				      "the driver has to fill in addresses that say CL_AUTO");
+			return cell_refuse(EINVAL, "memory region", "phys", CL_AUTO, 0,
+					   "the driver has to fill in addresses that say CL_AUTO");
 	}
 	section = cl_find_section(config, CL_SEC_CPUS);
 	for (uint32_t i = 0; i < section->count; i++) {
@@ -312,11 +314,12 @@ static int check_new_cell(const struct cl_config *config, uint64_t size)
 
 		cl_get_entry(section, i, &entry, sizeof(entry));
 		if (entry.id >= cpu_count || cpus[entry.id].cell != &root_cell)
-			return refuse(EBUSY, "CPU", "id", entry.id, cpu_count,
-				      "root does not own this CPU; see hvctl cell list");
+			return cell_refuse(EBUSY, "CPU", "id", entry.id, cpu_count,
+					   "root does not own this CPU; see hvctl cell list");
 		if (&cpus[entry.id] == arch_this_cpu())
-			return refuse(EBUSY, "CPU", "id", entry.id, 0,
-				      "this CPU is executing the request; take it offline first");
+			return cell_refuse(
+				EBUSY, "CPU", "id", entry.id, 0,
+				"this CPU is executing the request; take it offline first");
 	}
 	return 0;
 }
@@ -343,8 +346,8 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	for (id = 1; id < CONFIG_MAX_CELLS && cells[id]; id++)
 		;
 	if (id == CONFIG_MAX_CELLS) {
-		refuse(ENOSPC, "config", "name", id, CONFIG_MAX_CELLS - 1,
-		       "as many cells exist as this build allows (CONFIG_MAX_CELLS)");
+		cell_refuse(ENOSPC, "config", "name", id, CONFIG_MAX_CELLS - 1,
+			    "as many cells exist as this build allows (CONFIG_MAX_CELLS)");
 		return NULL;
 	}
 	cell = page_alloc(1);
@@ -358,9 +361,7 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 		page_free(cell, 1);
 		if (err == -ENOMEM)
 			goto no_memory;
-		refuse(-err, "interrupt controller", "address", 0, 0,
-		       "fewer interrupt controllers in one config");
-		return NULL;
+		return NULL; /* the architecture has said why */
 	}
 	cells[id] = cell;
 	cell->info->generation++;
@@ -399,8 +400,9 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	return cell;
 
 no_memory:
-	refuse(ENOMEM, "config", "name", page_count_free() * PAGE_SIZE, 0,
-	       "hypervisor memory is used up; destroy a cell or enlarge hv_size in the root config");
+	cell_refuse(
+		ENOMEM, "config", "name", page_count_free() * PAGE_SIZE, 0,
+		"hypervisor memory is used up; destroy a cell or enlarge hv_size in the root config");
 	return NULL;
 }
 
@@ -415,8 +417,8 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 	int err;
 
 	if (all_locked)
-		return refuse(EPERM, "platform", "lock", 1, 0,
-			      "all is locked (hvctl lock) until the machine is reset");
+		return cell_refuse(EPERM, "platform", "lock", 1, 0,
+				   "all is locked (hvctl lock) until the machine is reset");
 	if (disabling)
 		return -EBUSY;
 	config = fetch_config(config_phys, size, &config_pages);
@@ -451,7 +453,7 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 		cl_get_entry(section, i, &entry, sizeof(entry));
 		cpu_post(&cpus[entry.id], CPU_EV_PARK);
 		if (!cpu_wait(&cpus[entry.id], CPU_EV_PARK)) {
-			err = refuse(EIO, "CPU", "id", entry.id, 0, "it does not answer");
+			err = cell_refuse(EIO, "CPU", "id", entry.id, 0, "it does not answer");
 			goto give_back;
 		}
 		assign_cpu(&cpus[entry.id], cell);
@@ -474,12 +476,12 @@ give_back:
 			(void)give_to_root(&region);
 	free_cell(cell);
 	if (err == -ENOMEM)
-		refuse(ENOMEM, "config", "name", 0, 0,
-		       "hypervisor memory is used up; enlarge hv_size in the root config");
+		cell_refuse(ENOMEM, "config", "name", 0, 0,
+			    "hypervisor memory is used up; enlarge hv_size in the root config");
 	if (err == -ENOSPC)
-		refuse(ENOSPC, "memory region", "size", ARRAY_SIZE(taken_registers) + 1,
-		       ARRAY_SIZE(taken_registers),
-		       "regions below a page, @ at most in all cells together");
+		cell_refuse(ENOSPC, "memory region", "size", ARRAY_SIZE(taken_registers) + 1,
+			    ARRAY_SIZE(taken_registers),
+			    "regions below a page, @ at most in all cells together");
 	return err;
 }
 
@@ -790,9 +792,10 @@ static int64_t lock_all_locked(void)
 		if (!cells[i])
 			continue;
 		if (cells[i]->loadable || cells[i]->info->state == CL_STATE_DESTROYING)
-			return refuse(EBUSY, cells[i]->info->name, "state", cells[i]->info->state,
-				      CL_STATE_RUNNING,
-				      "a cell whose memory root cannot reach: start or destroy it");
+			return cell_refuse(
+				EBUSY, cells[i]->info->name, "state", cells[i]->info->state,
+				CL_STATE_RUNNING,
+				"a cell whose memory root cannot reach: start or destroy it");
 	}
 	all_locked = true;
 	info.head.flags |= CL_INFO_LOCKED;

@@ -249,6 +249,10 @@ static int check_header(struct check *c, uint64_t size)
 	if (!is_root(c) && (config->flags & CL_CELL_STRICT))
 		return refuse(c, "flags", config->flags, 0,
 			      "a root cell's config: CL_CELL_STRICT says what becomes of root");
+	if (config->flags & CL_CELL_DIRECT_IRQ && (is_root(c) || c->limits->arch != CL_ARCH_ARM64))
+		return refuse(
+			c, "flags", config->flags, CL_CELL_FLAGS & ~CL_CELL_DIRECT_IRQ,
+			"bits out of @: CL_CELL_DIRECT_IRQ is for arm64 cells other than root");
 	if (config->reserved)
 		return refuse(c, "reserved", config->reserved, 0, "@");
 	return check_zero(c, config, sizeof(*config), config->header_size, "header_size");

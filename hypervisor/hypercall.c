@@ -74,7 +74,7 @@ int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 		return cell_release();
 #ifdef CONFIG_FAULT_INJECT
 	if (number - CL_HC_DEFECT < CL_DEFECT_COUNT)
-		return arch_defect((enum cl_defect)(number - CL_HC_DEFECT));
+		return do_defect((enum cl_defect)(number - CL_HC_DEFECT));
 	if (number == CL_HC_DAMAGE && arch_this_cpu()->cell == &root_cell)
 		return arch_damage(arg0, arg1, arg2);
 #endif

@@ -65,7 +65,10 @@ void arch_flush_guest_tlb(struct cpu *cpu);
 /* CPU_EV_ARCH was posted to this CPU, which runs its guest. */
 void arch_cpu_event(struct cpu *cpu);
 
-/* Page tables, bitmaps of a cell, without its memory. -ENOMEM; undone by arch_cell_exit(). */
+/*
+ * Page tables, bitmaps of a cell, without its memory. -ENOMEM, or another error with the reason by
+ * cell_refuse(); undone by arch_cell_exit().
+ */
 int arch_cell_init(struct cell *cell);
 void arch_cell_exit(struct cell *cell);
 
@@ -114,9 +117,8 @@ bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint
 /* Where the guest on this CPU is, for messages. */
 uint64_t arch_guest_pc(void);
 
-/* Do what must not be possible (CONFIG_FAULT_INJECT); returns 0 if it was. */
-enum cl_defect;
-int64_t arch_defect(enum cl_defect defect);
+/* Page tables that all CPUs use, for defect.c; ARCH_RETURN in asm.h is a return instruction. */
+const void *arch_shared_tables(void);
 
 /* Each CPU at the end of enable: what is __ro_after_init cannot be written to any more. */
 void arch_protect(void);

@@ -75,6 +75,10 @@ bool config_region(const struct cl_config *config, uint32_t index, struct cl_mem
 /* Root cell from the config that the driver placed. First CPU, during enable. */
 int cell_init_root(const struct cl_config *config);
 
+/* Says in info.head.finding why something is refused, as struct cl_finding has it; returns -error. */
+int cell_refuse(int error, const char *object, const char *field, uint64_t found, uint64_t expected,
+		const char *rule);
+
 /* Management calls of root; see <cloister/hypercall.h>. Each takes the management lock. */
 int64_t cell_create(uint64_t config_phys, uint64_t size);
 int64_t cell_set_loadable(uint64_t id);

@@ -37,6 +37,10 @@ int arch_inspect_cell(struct inspection *inspection, const struct cell *cell);
 /* The hypervisor's own mappings, on all CPUs. */
 void arch_inspect_hypervisor(struct inspection *inspection);
 
+/* defect.c, fault injection: do what must not be possible; returns 0 if it was. */
+enum cl_defect;
+int64_t do_defect(enum cl_defect defect);
+
 /* Fault injection: do the damage that "hvctl verify" must find; arguments as of CL_HC_DAMAGE. */
 int64_t arch_damage(uint64_t kind, uint64_t cell, uint64_t value);
 

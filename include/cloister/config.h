@@ -36,7 +36,13 @@
  * an access reads ones, a write is dropped, and the first one is logged.
  */
 #define CL_CELL_STRICT 0x0008
-#define CL_CELL_FLAGS  0x000f /* all that are defined */
+/*
+ * arm64, not for the root cell: interrupts go to the cell's CPUs without an exit. The interrupt
+ * controller must have one security state (GICD_CTLR.DS). The cell is then trusted to end only
+ * interrupts that it has got: the hardware does not check that. SGI 15 is not available to it.
+ */
+#define CL_CELL_DIRECT_IRQ 0x0010
+#define CL_CELL_FLAGS	   0x001f /* all that are defined */
 
 /* arm64: guest-physical address of the virtual UART, one page; a cell with CL_CELL_VUART has
  * nothing else there. */

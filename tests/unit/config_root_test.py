@@ -83,6 +83,7 @@ class ConfigRoot(unittest.TestCase):
             "/* fw-cfg@9020000 */\n\t{ 0x9020000, 0x9020000, 0x1000,",
             "/* its@8080000 */\n\t{ 0x8080000, 0x8080000, 0x20000,",
             "/* System RAM */\n\t{ 0x40000000, 0x40000000, 0x80000000, CL_MEM_RAM }")
+        self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("{ 0x8000000, 0x8000000,", source)
         self.assertNotIn("{ 0x80a0000,", source)
 
@@ -98,9 +99,11 @@ class ConfigRoot(unittest.TestCase):
         self.assertIn("has no PL011 or 16550", result.stdout)
 
     def test_committed_root_config(self):
-        """The hand-written config of the test machines, against the demo cells."""
-        source = (TOP / "configs/x86/qemu-root.c").read_text(encoding="ascii")
-        self.build_and_check(source, "qemu-hello.c", "qemu-smp.c")
+        """The hand-written configs of the test machines, against the demo cells."""
+        for arch in ("x86", "arm64"):
+            with self.subTest(arch=arch):
+                source = (TOP / "configs" / arch / "qemu-root.c").read_text(encoding="ascii")
+                self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch=arch)
 
     def test_no_addresses(self):
         """Without privileges, the kernel shows zeros."""

@@ -16,6 +16,7 @@
 #define RWX CL_MEM_RAM
 
 static char said[4096];
+static uint16_t arch = CL_ARCH_X86_64;
 
 static const char *cell_name(void *context, uint32_t id, char buf[32])
 {
@@ -24,7 +25,7 @@ static const char *cell_name(void *context, uint32_t id, char buf[32])
 	return buf;
 }
 
-/* APIC ids are 10 more than the CPUs' numbers. */
+/* Hardware ids are 10 more than the CPUs' numbers. */
 static uint32_t hw_id(void *context, uint32_t cpu)
 {
 	(void)context;
@@ -43,6 +44,7 @@ static size_t check(const struct cl_inspect_record *records, size_t count)
 	said[0] = '\0';
 	return ownership_check(&(struct ownership){ .records = records,
 						    .count = count,
+						    .arch = arch,
 						    .cell_name = cell_name,
 						    .hw_id = hw_id,
 						    .violation = note });
@@ -221,12 +223,28 @@ static void cpus_and_pins(void **state)
 	HAS("CPU 2 is counted as one of 'c1', and runs 'c0'");
 }
 
+static void routes(void **state)
+{
+	(void)state;
+	arch = CL_ARCH_ARM64;
+	assert_int_equal(CHECK(CPU(0, 0, 2, 0), CPU(1, 2, 1, 1), PIN(0, 40, 11), PIN(1, 41, 12)),
+			 0);
+	assert_int_equal(CHECK(CPU(0, 0, 2, 0), CPU(1, 2, 1, 1), PIN(1, 41, 11)), 1);
+	HAS("pin 41 of 'c1' interrupts a CPU that is not its own (affinity 0xb)");
+	/* Aff3 is apart from the others. */
+	assert_int_equal(CHECK(CPU(0, 0x1000000 - 10, 1, 0), PIN(0, 40, 1ULL << 32)), 0);
+	assert_int_equal(CHECK(CPU(0, 0, 2, 0), PIN(0, 40, 1ULL << 32 | 11)), 1);
+	HAS("(affinity 0x100000b)");
+	arch = CL_ARCH_X86_64;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_owners), cmocka_unit_test(shared_memory),
 		cmocka_unit_test(lent_memory),	 cmocka_unit_test(hypervisor),
 		cmocka_unit_test(other_things),	 cmocka_unit_test(cpus_and_pins),
+		cmocka_unit_test(routes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

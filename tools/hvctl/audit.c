@@ -109,7 +109,8 @@ static struct entry *read_entries(struct region *r, size_t *count)
 			break;
 		e->size = e->audit.kind == CL_AUDIT_MEMORY ? PAGE : 1;
 		if (e->audit.kind == CL_AUDIT_PIN)
-			snprintf(e->name, sizeof(e->name), "IOAPIC");
+			snprintf(e->name, sizeof(e->name), "%s",
+				 r->info.arch == CL_ARCH_ARM64 ? "GIC" : "IOAPIC");
 		else
 			resource_name(e->audit.kind == CL_AUDIT_MEMORY ? "/proc/iomem"
 								       : "/proc/ioports",
@@ -124,8 +125,24 @@ static struct entry *read_entries(struct region *r, size_t *count)
 	return entries;
 }
 
+/* The controller's registers begin at a page; a pin is below that. */
+static void pin_line(unsigned long long address, uint32_t arch, char *out, size_t size)
+{
+	unsigned int number = address % PAGE, first = 0, pin;
+	char suffix[16] = "";
+
+	if (arch == CL_ARCH_ARM64) {
+		/* an entry for each 128 shared interrupts, which begin at 32 */
+		first = number - (number - 32) % 128;
+		snprintf(suffix, sizeof(suffix), ", %u", first);
+	}
+	pin = number - first;
+	snprintf(out, size, "{ 0x%llx, { 0x%llx, 0x%llx }%s },", address - number,
+		 pin < 64 ? 1ULL << pin : 0, pin < 64 ? 0 : 1ULL << (pin - 64), suffix);
+}
+
 /* A line for the section of this kind; "" for what no config can give to root now. */
-static void config_line(const struct entry *e, char *out, size_t size)
+static void config_line(const struct entry *e, uint32_t arch, char *out, size_t size)
 {
 	unsigned long long address = e->audit.address;
 
@@ -143,10 +160,7 @@ static void config_line(const struct entry *e, char *out, size_t size)
 		snprintf(out, size, "{ 0x%llx, %llu },", address, (unsigned long long)e->size);
 		break;
 	case CL_AUDIT_PIN:
-		/* The controller's registers begin at a page; a pin is below that. */
-		snprintf(out, size, "{ 0x%llx, { 0x%llx, 0x%llx } },", address & ~(PAGE - 1ULL),
-			 address % PAGE < 64 ? 1ULL << address % PAGE : 0,
-			 address % PAGE < 64 ? 0 : 1ULL << (address % PAGE - 64));
+		pin_line(address, arch, out, size);
 		break;
 	}
 }
@@ -168,7 +182,7 @@ static const char *fate(const struct entry *e)
 	return e->audit.flags & CL_AUDIT_ALLOWED ? "allowed" : "refused";
 }
 
-static void print_text(const struct entry *entries, size_t count, uint64_t dropped)
+static void print_text(const struct region *r, const struct entry *entries, size_t count)
 {
 	uint32_t kind = 0;
 	char line[128];
@@ -179,7 +193,7 @@ static void print_text(const struct entry *entries, size_t count, uint64_t dropp
 		if (e->audit.kind != kind)
 			printf("/* %s: */\n", section(e->audit.kind));
 		kind = e->audit.kind;
-		config_line(e, line, sizeof(line));
+		config_line(e, r->info.arch, line, sizeof(line));
 		if (!line[0])
 			printf("\t/* 0x%llx belongs to another cell or the hypervisor; ",
 			       (unsigned long long)e->audit.address);
@@ -194,14 +208,14 @@ static void print_text(const struct entry *entries, size_t count, uint64_t dropp
 		       e->audit.flags & CL_AUDIT_DIRECT ? " or more" : "",
 		       (unsigned long long)e->audit.rip, e->code[0] ? " " : "", e->code);
 	}
-	if (dropped)
+	if (r->info.audit_dropped)
 		printf("/* %llu more accesses found no place in the list and were refused */\n",
-		       (unsigned long long)dropped);
+		       (unsigned long long)r->info.audit_dropped);
 	if (!count)
 		puts("/* Root has touched nothing beyond its config. */");
 }
 
-static void print_json(const struct entry *entries, size_t count, uint64_t dropped)
+static void print_json(const struct region *r, const struct entry *entries, size_t count)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -211,7 +225,7 @@ static void print_json(const struct entry *entries, size_t count, uint64_t dropp
 		const struct entry *e = &entries[i];
 		struct json_object *row = json_object_new_object();
 
-		config_line(e, line, sizeof(line));
+		config_line(e, r->info.arch, line, sizeof(line));
 		json_add_string(row, "section", section(e->audit.kind));
 		json_add_number(row, "address", e->audit.address);
 		json_add_number(row, "size", e->size);
@@ -229,7 +243,7 @@ static void print_json(const struct entry *entries, size_t count, uint64_t dropp
 		json_object_array_add(list, row);
 	}
 	json_object_object_add(o, "accesses", list);
-	json_add_number(o, "dropped", dropped);
+	json_add_number(o, "dropped", r->info.audit_dropped);
 	json_print(o, JSON_C_TO_STRING_PRETTY);
 }
 
@@ -249,9 +263,9 @@ int cmd_audit(const struct options *o, int argc, char **argv)
 	if (!entries)
 		return fail(EXIT_REFUSED, "not enough memory");
 	if (has(o, OPT_JSON))
-		print_json(entries, count, r.info.audit_dropped);
+		print_json(&r, entries, count);
 	else
-		print_text(entries, count, r.info.audit_dropped);
+		print_text(&r, entries, count);
 	free(entries);
 	return EXIT_OK;
 }

@@ -12,6 +12,9 @@
 #define ENTRY_REMAPPABLE (1ULL << 48)
 #define ENTRY_DEST(e)	 ((uint32_t)((e) >> 56))
 
+/* GICD_IROUTER as a hardware id: Aff3 follows the others. */
+#define ROUTE_HW_ID(r) ((uint32_t)((r) >> 32 & 0xff) << 24 | (uint32_t)((r)&0xffffff))
+
 /* Ports of the PCI configuration space: always the hypervisor's. */
 #define PCI_PORTS     0xcf8
 #define PCI_PORTS_END 0xd00
@@ -239,7 +242,7 @@ static bool cell_has_hw_id(struct check *c, uint32_t cell, uint32_t hw_id)
 }
 
 /* Logical destinations reach root only; what a remapping unit makes of an entry is not seen here. */
-static void check_pin(struct check *c, const struct cl_inspect_record *r)
+static void check_entry(struct check *c, const struct cl_inspect_record *r)
 {
 	char buf[32];
 
@@ -249,6 +252,15 @@ static void check_pin(struct check *c, const struct cl_inspect_record *r)
 		return;
 	violation(c, "pin %u of '%s' interrupts a CPU that is not its own (APIC id %u)", r->index,
 		  name(c, r->cell, buf), ENTRY_DEST(r->target));
+}
+
+static void check_route(struct check *c, const struct cl_inspect_record *r)
+{
+	char buf[32];
+
+	if (!cell_has_hw_id(c, r->cell, ROUTE_HW_ID(r->target)))
+		violation(c, "pin %u of '%s' interrupts a CPU that is not its own (affinity 0x%x)",
+			  r->index, name(c, r->cell, buf), ROUTE_HW_ID(r->target));
 }
 
 static void check_one(struct check *c, const struct cl_inspect_record *r)
@@ -281,7 +293,10 @@ static void check_one(struct check *c, const struct cl_inspect_record *r)
 				  (unsigned long long)(r->start + r->size - 1));
 		break;
 	case CL_INSPECT_PIN:
-		check_pin(c, r);
+		if (c->o->arch == CL_ARCH_ARM64)
+			check_route(c, r);
+		else
+			check_entry(c, r);
 		break;
 	}
 }

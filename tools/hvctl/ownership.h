@@ -5,11 +5,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <cloister/inspect.h>
 
 struct ownership {
 	const struct cl_inspect_record *records;
 	size_t count;
+	uint16_t arch; /* enum cl_arch: what the target of an interrupt pin says */
 	/* The name of a cell, and the hardware id of a CPU; buf is for numbers. */
 	const char *(*cell_name)(void *context, uint32_t id, char buf[32]);
 	uint32_t (*hw_id)(void *context, uint32_t cpu);

@@ -72,7 +72,16 @@ static bool has_target(const struct cl_inspect_record *r)
 	       r->target != r->start;
 }
 
-static void print_row(struct verification *v, const struct cl_inspect_record *r)
+/* Does b go on where a ends? Only pins: hundreds of them may have one owner. */
+static bool next_pin(const struct cl_inspect_record *a, const struct cl_inspect_record *b)
+{
+	return a->kind == CL_INSPECT_PIN && b->kind == a->kind && b->cell == a->cell &&
+	       b->start == a->start && b->index == a->index + 1;
+}
+
+/* A record, or for pins all from it to `last`. */
+static void print_row(struct verification *v, const struct cl_inspect_record *r,
+		      const struct cl_inspect_record *last)
 {
 	char owner[32], range[64], access[4];
 
@@ -81,8 +90,12 @@ static void print_row(struct verification *v, const struct cl_inspect_record *r)
 		snprintf(range, sizeof(range), "%llu", (unsigned long long)r->start);
 		break;
 	case CL_INSPECT_PIN:
-		snprintf(range, sizeof(range), "%u of 0x%llx", r->index,
-			 (unsigned long long)r->start);
+		if (r == last)
+			snprintf(range, sizeof(range), "%u of 0x%llx", r->index,
+				 (unsigned long long)r->start);
+		else
+			snprintf(range, sizeof(range), "%u-%u of 0x%llx", r->index, last->index,
+				 (unsigned long long)r->start);
 		break;
 	default:
 		snprintf(range, sizeof(range), "0x%llx-0x%llx", (unsigned long long)r->start,
@@ -148,11 +161,17 @@ int cmd_verify(const struct options *o, int argc, char **argv)
 		v.violations = json_object_new_array();
 	} else {
 		printf("%-18s %-16s %-39s %s\n", "KIND", "OWNER", "RANGE", "ACCESS");
-		for (size_t i = 0; i < count; i++)
-			print_row(&v, &records[i]);
+		for (size_t i = 0; i < count; i++) {
+			size_t first = i;
+
+			while (i + 1 < count && next_pin(&records[i], &records[i + 1]))
+				i++;
+			print_row(&v, &records[first], &records[i]);
+		}
 	}
 	violations = ownership_check(&(struct ownership){ .records = records,
 							  .count = count,
+							  .arch = v.region.info.arch,
 							  .cell_name = cell_name,
 							  .hw_id = hw_id,
 							  .context = &v,

@@ -261,6 +261,11 @@ void cpu_relax(void)
 	asm volatile("yield" : : : "memory");
 }
 
+const void *arch_shared_tables(void)
+{
+	return hv_l1;
+}
+
 unsigned int arch_cpu_id(void)
 {
 	return local->cpu->id;

@@ -158,7 +158,7 @@ arm64_vectors:
 	/* from a guest, AArch64: EL1 always is that */
 	guest	trap_sync
 	guest	trap_irq
-	fatal	10
+	guest	trap_fiq
 	guest	trap_serror
 	/* from a guest, AArch32: HCR_EL2.RW excludes it */
 	fatal	12

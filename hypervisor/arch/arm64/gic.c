@@ -18,7 +18,8 @@
 #define GIC_IDS		   0xffd0
 #define GIC_PIDR2	   0xffe8
 #define CTLR_ARE_NS	   BIT(4) /* as non-secure software sees it; with one security state the same */
-#define CTLR_ENABLE	   BIT(1)
+#define CTLR_ENABLE_GRP0   BIT(0)
+#define CTLR_DS		   BIT(6) /* one security state */
 #define TYPER_LINES(typer) (32 * (((typer)&0x1f) + 1))
 #define TYPER_MESSAGES	   (BIT(16) | BIT(17)) /* MBIS, LPIS */
 #define IROUTER_IRM	   BIT(31)
@@ -44,24 +45,12 @@
 
 unsigned int gic_maintenance_irq __ro_after_init;
 static struct cl_gic gic __ro_after_init;
+static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint32_t redist_stride __ro_after_init;
 static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
-
-static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
-		  const char *rule)
-{
-	memset(finding, 0, sizeof(*finding));
-	finding->error = -ENODEV;
-	finding->found = found;
-	finding->expected = expected;
-	copy_string(finding->object, "GIC", sizeof(finding->object));
-	copy_string(finding->field, field, sizeof(finding->field));
-	copy_string(finding->rule, rule, sizeof(finding->rule));
-	return -ENODEV;
-}
 
 static uint64_t read_redist(uint64_t phys, uint32_t offset)
 {
@@ -72,7 +61,7 @@ static uint64_t read_redist(uint64_t phys, uint32_t offset)
 }
 
 /* The CPUs' redistributors, by the affinity in GICR_TYPER. */
-static int find_redists(struct cl_finding *finding)
+static int find_redists(void)
 {
 	uint64_t typer = read_redist(gic.redist_phys, GICR_TYPER);
 
@@ -89,12 +78,12 @@ static int find_redists(struct cl_finding *finding)
 	}
 	for_each_cpu(i)
 		if (!cpus[i].arch.redist_phys)
-			return refuse(finding, "redist_size", gic.redist_size, 0,
-				      "a range with the redistributors of all CPUs");
+			return cell_refuse(ENODEV, "GIC", "redist_size", gic.redist_size, 0,
+					   "a range with the redistributors of all CPUs");
 	return 0;
 }
 
-int gic_init(const struct cl_config *config, struct cl_finding *finding)
+int gic_init(const struct cl_config *config)
 {
 	uint32_t version;
 	int err;
@@ -105,14 +94,16 @@ int gic_init(const struct cl_config *config, struct cl_finding *finding)
 		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
 	version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
 	if (version != 3 && version != 4)
-		return refuse(finding, "dist_phys", version, 3,
-			      "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
+		return cell_refuse(ENODEV, "GIC", "dist_phys", version, 3,
+				   "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
 	if (!(mmio_read32(gicd + GICD_CTLR) & CTLR_ARE_NS))
-		return refuse(finding, "version", mmio_read32(gicd + GICD_CTLR), CTLR_ARE_NS,
-			      "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
-	err = find_redists(finding);
+		return cell_refuse(ENODEV, "GIC", "version", mmio_read32(gicd + GICD_CTLR),
+				   CTLR_ARE_NS,
+				   "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
+	err = find_redists();
 	if (err)
 		return err;
+	dist_control = mmio_read32(gicd + GICD_CTLR);
 	lines = (unsigned int)MIN(TYPER_LINES(mmio_read32(gicd + GICD_TYPER)), 1020);
 	return 0;
 }
@@ -122,6 +113,17 @@ void gic_fill_comm(struct cl_comm *comm)
 	comm->gic_version = gic.version;
 	comm->gic_dist = gic.dist_phys;
 	comm->gic_cpu = gic.redist_phys;
+}
+
+bool gic_has_fiq(void)
+{
+	return dist_control & CTLR_DS;
+}
+
+void gic_use_fiq(bool on)
+{
+	if (gic_has_fiq())
+		mmio_write32(gicd + GICD_CTLR, dist_control | (on ? CTLR_ENABLE_GRP0 : 0));
 }
 
 uint32_t gic_guest_ppis(void)
@@ -135,10 +137,13 @@ bool gic_is_at(uint64_t address)
 }
 
 /* The shared interrupts of the cell's config. */
-void gic_init_cell(struct cell *cell)
+int gic_init_cell(struct cell *cell)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_IRQCHIP);
 
+	if (is_direct(cell) && !gic_has_fiq())
+		return cell_refuse(ENODEV, "config", "flags", cell->config->flags, 0,
+				   "no CL_CELL_DIRECT_IRQ here: the GIC has two security states");
 	for (uint32_t i = 0; section && i < section->count; i++) {
 		struct cl_irqchip chip;
 
@@ -149,6 +154,7 @@ void gic_init_cell(struct cell *cell)
 					1U << (chip.first + bit) % 32;
 	}
 	cell->arch.spis[0] = 0;
+	return 0;
 }
 
 static uint64_t affinity_of(const struct cpu *cpu)
@@ -199,6 +205,16 @@ void gic_stop(const struct cell *cell)
 			reset_spi(intid, cell);
 }
 
+#ifdef CONFIG_FAULT_INJECT
+int64_t gic_misdirect(const struct cell *cell, unsigned int intid)
+{
+	if (intid < FIRST_SPI || intid >= lines)
+		return -EINVAL;
+	*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(first_cpu(cell));
+	return 0;
+}
+#endif
+
 /* The target of a record is the affinity of the CPU that the interrupt goes to. */
 void gic_inspect(struct inspection *inspection, const struct cell *cell)
 {
@@ -230,13 +246,16 @@ void gic_set_pending(unsigned int intid)
 
 void gic_reset_cpu(struct cpu *cpu)
 {
-	uint32_t ppis = gic_guest_ppis();
+	uint32_t guests = gic_guest_ppis();
 
-	mmio_write32(gic_sgi_frame + GIC_ICENABLER, ppis);
-	mmio_write32(gic_sgi_frame + GIC_ICPENDR, ppis);
-	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, ppis);
-	for (unsigned int i = SGIS; i < FIRST_SPI; i++)
-		if (ppis & 1U << i)
+	/* SGIs of the hardware are in use where a cell gets its interrupts directly. */
+	if (gic_has_fiq())
+		guests |= SGI_BITS & ~(1U << KICK_FIQ);
+	mmio_write32(gic_sgi_frame + GIC_ICENABLER, guests);
+	mmio_write32(gic_sgi_frame + GIC_ICPENDR, guests);
+	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, guests);
+	for (unsigned int i = 0; i < FIRST_SPI; i++)
+		if (guests & 1U << i)
 			gic_sgi_frame[GIC_IPRIORITYR + i] = DEFAULT_PRIORITY;
 	cpu->arch.sgi_enabled = 0;
 	cpu->arch.sgi_pending = 0;
@@ -302,6 +321,14 @@ static void access_config(volatile char *address, uint32_t mine, bool write, uin
 	}
 }
 
+/* Private bits in the SGI frame that are the hardware's own and the cell's. */
+static uint32_t real_private(const struct cell *cell)
+{
+	uint32_t sgis = is_direct(cell) ? SGI_BITS & ~(1U << KICK_FIQ) : 0;
+
+	return gic_guest_ppis() | sgis;
+}
+
 static bool owns_spi(const struct cell *cell, unsigned int intid)
 {
 	return intid >= FIRST_SPI && intid < lines &&
@@ -341,6 +368,12 @@ static void access_router(const struct cell *cell, unsigned int offset, bool wri
 		}
 	}
 	cell_denied("interrupt route", intid, affinity);
+}
+
+bool gic_owns(const struct cell *cell, uint64_t intid)
+{
+	return intid < FIRST_SPI ? real_private(cell) & 1U << intid
+				 : intid < GIC_INTIDS && owns_spi(cell, (unsigned int)intid);
 }
 
 static bool is_bits(unsigned int offset)
@@ -446,31 +479,32 @@ static void access_sgi_priorities(struct cpu *cpu, unsigned int first, unsigned 
 static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, unsigned int size,
 			     uint64_t *value)
 {
-	uint32_t ppis = gic_guest_ppis();
+	uint32_t mine = real_private(cpu->cell);
+	bool virtual_sgis = !is_direct(cpu->cell);
 	volatile char *frame = gic_sgi_frame;
 
 	if (cpu != arch_this_cpu())
 		frame = window(WINDOW_MMIO, cpu->arch.redist_phys + GICR_FRAME,
 			       PTE_ATTR(MAIR_DEVICE));
 	if (is_bits(offset) && !(offset & 0x7f) && size == 4) {
-		uint64_t sgis = *value;
+		uint64_t sgis = write ? *value : 0;
 
-		access_bits(frame, offset, 0, ppis, write, value);
-		if (!write)
-			sgis = 0;
-		access_sgi_bits(cpu, offset, write, &sgis);
+		access_bits(frame, offset, 0, mine, write, value);
+		if (virtual_sgis)
+			access_sgi_bits(cpu, offset, write, &sgis);
 		*value |= write ? 0 : sgis;
 	} else if (offset >= GIC_IPRIORITYR && offset < GIC_IPRIORITYR + FIRST_SPI && size <= 4) {
 		unsigned int first = offset - GIC_IPRIORITYR;
 
-		access_priorities(frame + offset, size, (ppis & ~SGI_BITS) >> first, write, value);
-		access_sgi_priorities(cpu, first, size, write, value);
+		access_priorities(frame + offset, size, mine >> first, write, value);
+		if (virtual_sgis)
+			access_sgi_priorities(cpu, first, size, write, value);
 	} else if ((offset == GIC_ICFGR || offset == GIC_ICFGR + 4) && size == 4) {
 		/* The first register is that of the SGIs: they are edges, and stay that. */
 		if (offset == GIC_ICFGR)
 			*value = 0xaaaaaaaa;
 		else
-			access_config(frame + offset, ppis >> 16, write, value);
+			access_config(frame + offset, mine >> 16, write, value);
 	} else {
 		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);
 	}
@@ -577,8 +611,13 @@ void gic_send_sgi(uint64_t value)
 	for_each_cpu_in(cell, i) {
 		struct cpu *cpu = &cpus[i];
 
-		if (all_others ? cpu != local->cpu
-			       : (cpu->hw_id & ~0xfU) == cluster && value & BIT(cpu->hw_id & 0xf))
+		if (all_others
+			    ? cpu == local->cpu
+			    : (cpu->hw_id & ~0xfU) != cluster || !(value & BIT(cpu->hw_id & 0xf)))
+			continue;
+		if (!is_direct(cell))
 			set_pending(cpu, sgi);
+		else if (sgi != KICK_FIQ)
+			vgic_send_sgi(cpu, sgi);
 	}
 }

@@ -41,7 +41,8 @@ void arch_limits(struct cl_limits *limits)
 int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 {
 	(void)platform;
-	return gic_init(root_cell.config, finding);
+	(void)finding;
+	return gic_init(root_cell.config);
 }
 
 /*
@@ -76,7 +77,11 @@ int arch_cell_init(struct cell *cell)
 	for_each_region(cell->config, i, region)
 		if (region.flags & CL_MEM_COMM)
 			arch->comm_address = region.virt;
-	gic_init_cell(cell);
+	err = gic_init_cell(cell);
+	if (err) {
+		paging_exit(&arch->stage2);
+		return err;
+	}
 	if (cell != &root_cell)
 		gic_move(cell, true);
 	return 0;
@@ -156,6 +161,9 @@ static void use_cell(const struct cell *cell)
 	/* Debug registers and performance counters are root's. */
 	if (cell != &root_cell)
 		mdcr |= MDCR_TDRA | MDCR_TDOSA | MDCR_TDA | MDCR_TPM | MDCR_TPMCR;
+	write_sysreg(hcr_el2, (local->linux_state.hcr & HCR_KEPT) | HCR_VM | HCR_SWIO | HCR_PTW |
+				      HCR_FMO | (is_direct(cell) ? 0 : HCR_IMO) | HCR_AMO |
+				      HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW);
 	write_sysreg(mdcr_el2, mdcr);
 	write_sysreg(vttbr_el2, cell->arch.vttbr);
 	isb();
@@ -172,9 +180,6 @@ int arch_cpu_init(struct cpu *cpu)
 	use_cell(cpu->cell);
 	/* The physical timer and counter are the guest's. */
 	write_sysreg(cnthctl_el2, local->linux_state.cnthctl | 3);
-	write_sysreg(hcr_el2, (local->linux_state.hcr & HCR_KEPT) | HCR_VM | HCR_SWIO | HCR_PTW |
-				      HCR_FMO | HCR_IMO | HCR_AMO | HCR_TSC | HCR_TIDCP | HCR_TACR |
-				      HCR_RW);
 	isb();
 	return 0;
 }
@@ -183,6 +188,7 @@ void arch_cpu_exit(struct cpu *cpu)
 {
 	(void)cpu;
 	vgic_exit_cpu();
+	gic_use_fiq(false);
 	/* No translation by stage 2 may be left when Linux runs without it. */
 	asm volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
 }
@@ -299,19 +305,16 @@ void arch_cpu_event(struct cpu *cpu)
 /* An interrupt that is pending ends WFI although it is masked here: no wake-up is lost. */
 void arch_cpu_idle(void)
 {
+	vgic_park();
 	asm volatile("dsb sy\n\twfi" : : : "memory");
-	(void)vgic_interrupt(); /* a kick: the caller looks for events */
+	/* After a kick the caller looks for events. */
+	(void)vgic_fiq();
+	(void)vgic_interrupt();
 }
 
 void arch_cpu_kick(struct cpu *cpu)
 {
-	uint64_t id = cpu->hw_id;
-
-	/* What is to be seen there is visible before the interrupt is. Kicks are SGI 0. */
-	asm volatile("dsb ishst" : : : "memory");
-	write_sysreg(ICC_SGI1R_EL1, (id & 0xff000000) << 24 | (id & 0xff0000) << 16 |
-					    (id & 0xff00) << 8 | (id & 0xf0) << 40 | BIT(id & 0xf));
-	isb();
+	vgic_kick(cpu);
 }
 
 void arch_flush_guest_tlb(struct cpu *cpu)

@@ -49,12 +49,7 @@ void inject_undefined(void)
 	write_sysreg(spsr_el2, (spsr & (SPSR_KEPT | BIT(22))) | SPSR_DAIF | SPSR_EL1H);
 }
 
-/* System registers in the order of ISS: Op0, Op2, Op1, CRn, CRm; Rt and direction left out. */
-#define SYSREG(op0, op1, crn, crm, op2) \
-	((uint32_t)(op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
-#define SYSREG_MASK 0x3ffc1eU
-
-enum sysreg_action { SYSREG_UNDEFINED, SYSREG_ZERO, SYSREG_SGI };
+enum sysreg_action { SYSREG_UNDEFINED, SYSREG_ZERO, SYSREG_SGI, SYSREG_GIC };
 
 /* What traps is not there, but for these. */
 static const struct {
@@ -67,6 +62,10 @@ static const struct {
 	{ SYSREG(2, 0, 1, 0, 4), SYSREG_ZERO },	 /* OSLAR_EL1: the lock is open */
 	{ SYSREG(2, 0, 1, 3, 4), SYSREG_ZERO },	 /* OSDLR_EL1 */
 	{ SYSREG(3, 3, 9, 14, 0), SYSREG_ZERO }, /* PMUSERENR_EL0 */
+	{ SYSREG_PMR, SYSREG_GIC },
+	{ SYSREG_DIR, SYSREG_GIC },
+	{ SYSREG_RPR, SYSREG_GIC },
+	{ SYSREG_CTLR, SYSREG_GIC },
 	{ SYSREG(3, 3, 9, 12, 0), SYSREG_ZERO }, /* PMCR_EL0: no counters */
 };
 
@@ -83,6 +82,7 @@ static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
 	unsigned int rt = iss >> 5 & 0x1f;
 	uint32_t reg = iss & SYSREG_MASK;
 	bool read = iss & 1;
+	uint64_t value = 0;
 
 	/* The one that is frequent. X31 is the zero register. */
 	if (likely(reg == sysreg_policy[0].reg && !read)) {
@@ -92,7 +92,16 @@ static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
 		return;
 	}
 	local->exits[read ? CL_EXIT_MSR_READ : CL_EXIT_MSR_WRITE]++;
-	if (sysreg_action(reg) != SYSREG_ZERO) {
+	switch (sysreg_action(reg)) {
+	case SYSREG_ZERO:
+		break;
+	case SYSREG_GIC:
+		if (read)
+			value = vgic_read_common(reg);
+		else
+			vgic_write_common(reg, rt == 31 ? 0 : regs->x[rt]);
+		break;
+	default:
 		cell_denied(read ? "read of system register (ISS)"
 				 : "write to system register (ISS)",
 			    reg, read || rt == 31 ? 0 : regs->x[rt]);
@@ -100,7 +109,7 @@ static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
 		return;
 	}
 	if (read && rt != 31)
-		regs->x[rt] = 0;
+		regs->x[rt] = value;
 	guest_skip();
 }
 
@@ -263,6 +272,12 @@ void trap_sync(struct guest_regs *regs)
 void trap_irq(void)
 {
 	if (vgic_interrupt())
+		cpu_handle_events();
+}
+
+void trap_fiq(void)
+{
+	if (vgic_fiq())
 		cpu_handle_events();
 }
 

@@ -22,6 +22,8 @@
 #define ICH_HCR_EN  BIT(0)
 #define ICH_HCR_UIE BIT(1) /* maintenance interrupt when no or one list register is in use */
 
+#define ICH_HCR_TC BIT(10) /* trap the registers that groups 0 and 1 have in common */
+
 #define VMCR_ENG1    BIT(1)
 #define VMCR_CBPR    BIT(4)
 #define VMCR_EOIM    BIT(9)
@@ -33,7 +35,16 @@
 
 #define SRE_ENABLED (BIT(0) | BIT(3))
 
-#define KICK 0 /* the one software-generated interrupt of the hardware that is used */
+/*
+ * Between the hypervisor's CPUs one software-generated interrupt of the hardware is used. With one
+ * security state it is an FIQ, which comes to EL2 also where a cell gets all IRQs itself.
+ */
+#define KICK_IRQ 0
+
+static unsigned int kick_id(void)
+{
+	return gic_has_fiq() ? KICK_FIQ : KICK_IRQ;
+}
 
 #define MAX_LRS 16
 
@@ -42,12 +53,15 @@ static unsigned int list_registers(void)
 	return (read_sysreg(ICH_VTR_EL2) & 0x1f) + 1;
 }
 
-#define LR_CASES(DO)                                                                               \
-	DO(0, 12, 0)                                                                               \
-	DO(1, 12, 1)                                                                               \
-	DO(2, 12, 2) DO(3, 12, 3) DO(4, 12, 4) DO(5, 12, 5) DO(6, 12, 6) DO(7, 12, 7) DO(8, 13, 0) \
-		DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) \
-			DO(15, 13, 7)
+#define LR_CASES(DO)                                                                    \
+	DO(0, 12, 0)                                                                    \
+	DO(1, 12, 1)                                                                    \
+	DO(2, 12, 2)                                                                    \
+	DO(3, 12, 3)                                                                    \
+	DO(4, 12, 4)                                                                    \
+	DO(5, 12, 5)                                                                    \
+	DO(6, 12, 6) DO(7, 12, 7) DO(8, 13, 0) DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) \
+		DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) DO(15, 13, 7)
 
 static uint64_t read_lr(unsigned int n)
 {
@@ -146,6 +160,56 @@ void vgic_deliver_sgis(struct cpu *cpu)
 	}
 }
 
+static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
+{
+	uint64_t id = cpu->hw_id;
+
+	return (id & 0xff000000) << 24 | (id & 0xff0000) << 16 | (id & 0xff00) << 8 |
+	       (id & 0xf0) << 40 | BIT(id & 0xf) | (uint64_t)sgi << 24;
+}
+
+/* What is to be seen at the other CPU is visible before the interrupt is. */
+#define barrier_before_sgi() asm volatile("dsb ishst" : : : "memory")
+
+void vgic_kick(const struct cpu *cpu)
+{
+	barrier_before_sgi();
+	if (gic_has_fiq())
+		write_sysreg(ICC_SGI0R_EL1, sgi_to(cpu, KICK_FIQ));
+	else
+		write_sysreg(ICC_SGI1R_EL1, sgi_to(cpu, KICK_IRQ));
+	isb();
+}
+
+void vgic_send_sgi(const struct cpu *cpu, unsigned int sgi)
+{
+	barrier_before_sgi();
+	write_sysreg(ICC_SGI1R_EL1, sgi_to(cpu, sgi));
+	isb();
+}
+
+static void kicked(struct cpu *cpu)
+{
+	local->exits[CL_EXIT_KICK]++;
+	__atomic_store_n(&cpu->kick_pending, 0, __ATOMIC_SEQ_CST);
+}
+
+bool vgic_fiq(void)
+{
+	uint64_t intid;
+
+	if (!gic_has_fiq())
+		return false;
+	intid = read_sysreg(ICC_IAR0_EL1) & INTID_MASK;
+	if (intid >= INTID_SPECIAL)
+		return false;
+	write_sysreg(ICC_EOIR0_EL1, intid);
+	if (read_sysreg(ICC_CTLR_EL1) & CTLR_EOIM)
+		write_sysreg(ICC_DIR_EL1, intid);
+	kicked(local->cpu);
+	return true;
+}
+
 bool vgic_interrupt(void)
 {
 	struct cpu *cpu = local->cpu;
@@ -158,8 +222,7 @@ bool vgic_interrupt(void)
 	write_sysreg(ICC_EOIR1_EL1, intid);
 	if (intid < SGIS) {
 		write_sysreg(ICC_DIR_EL1, intid);
-		local->exits[CL_EXIT_KICK]++;
-		__atomic_store_n(&cpu->kick_pending, 0, __ATOMIC_SEQ_CST);
+		kicked(cpu);
 		return true;
 	}
 	local->exits[CL_EXIT_INTERRUPT]++;
@@ -181,7 +244,61 @@ static void own_interface(void)
 	write_sysreg(ICC_CTLR_EL1, CTLR_EOIM);
 	write_sysreg(ICC_PMR_EL1, 0xff);
 	write_sysreg(ICC_BPR1_EL1, 0);
+	write_sysreg(ICC_AP1R0_EL1, 0);
 	write_sysreg(ICC_IGRPEN1_EL1, 1);
+	write_sysreg(ICC_IGRPEN0_EL1, gic_has_fiq());
+	isb();
+}
+
+/* Physical side: the guest's, as after a reset. */
+static void guests_interface(void)
+{
+	write_sysreg(ICC_CTLR_EL1, 0);
+	write_sysreg(ICC_PMR_EL1, LOWEST_PRIORITY_OF_GUESTS);
+	write_sysreg(ICC_IGRPEN1_EL1, 0);
+	write_sysreg(ICH_HCR_EL2, ICH_HCR_TC);
+	isb();
+}
+
+void vgic_park(void)
+{
+	if (is_direct(local->cpu->cell))
+		write_sysreg(ICC_IGRPEN1_EL1, 0);
+}
+
+uint64_t vgic_read_common(uint32_t reg)
+{
+	switch (reg) {
+	case SYSREG_PMR:
+		return read_sysreg(ICC_PMR_EL1);
+	case SYSREG_RPR:
+		return read_sysreg(ICC_RPR_EL1);
+	case SYSREG_CTLR:
+		return read_sysreg(ICC_CTLR_EL1);
+	default:
+		return 0;
+	}
+}
+
+void vgic_write_common(uint32_t reg, uint64_t value)
+{
+	uint64_t priority = value & 0xff;
+
+	switch (reg) {
+	case SYSREG_PMR:
+		/* The kick always comes through. */
+		if (priority < LOWEST_PRIORITY_OF_GUESTS)
+			priority = LOWEST_PRIORITY_OF_GUESTS;
+		write_sysreg(ICC_PMR_EL1, priority);
+		break;
+	case SYSREG_CTLR:
+		write_sysreg(ICC_CTLR_EL1, value & (CTLR_EOIM | CTLR_CBPR));
+		break;
+	case SYSREG_DIR:
+		if (gic_owns(local->cpu->cell, value & INTID_MASK))
+			write_sysreg(ICC_DIR_EL1, value & INTID_MASK);
+		break;
+	}
 	isb();
 }
 
@@ -206,9 +323,12 @@ static void take_over_private(struct cpu *cpu)
 		inject(LR_ACTIVE | LR_PRIORITY((uint8_t)frame[GIC_IPRIORITYR + intid]) | intid |
 		       (intid < SGIS ? 0 : LR_HW | LR_PINTID(intid)));
 	}
-	frame[GIC_IPRIORITYR + KICK] = 0;
+	frame[GIC_IPRIORITYR + kick_id()] = 0;
 	frame[GIC_IPRIORITYR + gic_maintenance_irq] = 0;
-	mmio_write32(frame + GIC_ISENABLER, 1U << KICK | 1U << gic_maintenance_irq);
+	if (gic_has_fiq())
+		mmio_write32(frame + GIC_IGROUPR,
+			     mmio_read32(frame + GIC_IGROUPR) & ~(1U << KICK_FIQ));
+	mmio_write32(frame + GIC_ISENABLER, 1U << kick_id() | 1U << gic_maintenance_irq);
 }
 
 int vgic_init_cpu(struct cpu *cpu)
@@ -221,6 +341,8 @@ int vgic_init_cpu(struct cpu *cpu)
 		return -EIO;
 	}
 	gic_map_cpu(cpu);
+	gic_use_fiq(true);
+	local->linux_state.icc_igrpen0 = read_sysreg(ICC_IGRPEN0_EL1);
 	priority_mask = read_sysreg(ICC_PMR_EL1);
 	control = read_sysreg(ICC_CTLR_EL1);
 	binary_point = read_sysreg(ICC_BPR1_EL1);
@@ -233,7 +355,6 @@ int vgic_init_cpu(struct cpu *cpu)
 					   (control & CTLR_CBPR ? VMCR_CBPR : 0) |
 					   (enabled & 1 ? VMCR_ENG1 : 0));
 	write_sysreg(ICH_AP1R0_EL2, read_sysreg(ICC_AP1R0_EL1));
-	write_sysreg(ICC_AP1R0_EL1, 0);
 	isb();
 	own_interface();
 	take_over_private(cpu);
@@ -274,6 +395,11 @@ void vgic_exit_cpu(void)
 		     (((1U << SGIS) - 1) & ~arch->sgi_enabled) | 1U << gic_maintenance_irq);
 	for (unsigned int i = 0; i < SGIS; i++)
 		frame[GIC_IPRIORITYR + i] = (char)arch->sgi_priority[i];
+	if (gic_has_fiq()) {
+		write_sysreg(ICC_IGRPEN0_EL1, local->linux_state.icc_igrpen0);
+		mmio_write32(frame + GIC_IGROUPR,
+			     mmio_read32(frame + GIC_IGROUPR) | 1U << KICK_FIQ);
+	}
 	for (unsigned int i = 0; i < list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
@@ -296,7 +422,6 @@ void vgic_exit_cpu(void)
 /* Nothing of the former owner is delivered, and what it had in work in the hardware ends. */
 void vgic_reset_cpu(struct cpu *cpu)
 {
-	(void)cpu;
 	for (unsigned int i = 0; i < list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
@@ -306,6 +431,9 @@ void vgic_reset_cpu(struct cpu *cpu)
 	}
 	write_sysreg(ICH_VMCR_EL2, 0);
 	write_sysreg(ICH_AP1R0_EL2, 0);
-	isb();
-	update_room();
+	own_interface();
+	if (is_direct(cpu->cell))
+		guests_interface();
+	else
+		update_room();
 }

@@ -339,6 +339,11 @@ void cpu_relax(void)
 	__builtin_ia32_pause();
 }
 
+const void *arch_shared_tables(void)
+{
+	return hv_pdpt;
+}
+
 unsigned int arch_cpu_id(void)
 {
 	return local->cpu->id;

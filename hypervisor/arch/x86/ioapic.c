@@ -60,7 +60,8 @@ int ioapic_init_cell(struct cell *cell)
 	if (!section)
 		return 0;
 	if (section->count > MAX_CHIPS)
-		return -ENOSPC;
+		return cell_refuse(ENOSPC, "interrupt controller", "address", section->count,
+				   MAX_CHIPS, "at most @ interrupt controllers in one config");
 	for (uint32_t i = 0; i < section->count; i++)
 		cl_get_entry(section, i, &cell->arch.chips[i], sizeof(cell->arch.chips[i]));
 	cell->arch.chip_count = section->count;

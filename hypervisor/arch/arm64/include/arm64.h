@@ -18,6 +18,7 @@ struct guest_regs {
 /* EL2 as it was at the driver's call, on this CPU. */
 struct linux_state {
 	uint64_t sctlr, tcr, mair, ttbr0; /* offsets 0 to 24: entry.S */
+	uint64_t icc_igrpen0;
 	uint64_t vbar, hcr, cptr, mdcr, cnthctl, vtcr, vttbr, tpidr;
 };
 
@@ -40,6 +41,7 @@ uint64_t boot_cpu(unsigned int index, char *area, const struct linux_state *stat
 void boot_continue(void);
 void trap_sync(struct guest_regs *regs);
 void trap_irq(void);
+void trap_fiq(void);
 void trap_serror(void);
 void exception_fatal(uint64_t kind);
 
@@ -93,17 +95,28 @@ static inline void guest_skip(void)
 	write_sysreg(elr_el2, read_sysreg(elr_el2) + 4);
 }
 
+/* System registers in the order of ISS: Op0, Op2, Op1, CRn, CRm; Rt and direction left out. */
+#define SYSREG(op0, op1, crn, crm, op2) \
+	((uint32_t)(op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
+#define SYSREG_MASK 0x3ffc1eU
+#define SYSREG_PMR  SYSREG(3, 0, 4, 6, 0)
+#define SYSREG_DIR  SYSREG(3, 0, 12, 11, 1)
+#define SYSREG_RPR  SYSREG(3, 0, 12, 11, 3)
+#define SYSREG_CTLR SYSREG(3, 0, 12, 12, 4)
+
 /* psci.c: SMC, or HVC #0: a call by the SMC calling convention */
 void smccc_call(struct guest_regs *regs);
 
 /* gic.c: the interrupt controller as cells see it */
-int gic_init(const struct cl_config *config, struct cl_finding *finding);
-void gic_init_cell(struct cell *cell);
+int gic_init(const struct cl_config *config);
+int gic_init_cell(struct cell *cell);
 void gic_move(const struct cell *cell, bool to_cell); /* its pins, from root or back */
 struct inspection;
 void gic_inspect(struct inspection *inspection, const struct cell *cell);
+int64_t gic_misdirect(const struct cell *cell, unsigned int intid); /* damage.c: to a CPU of cell */
 void gic_stop(const struct cell *cell); /* its shared interrupts as after a reset */
 void gic_fill_comm(struct cl_comm *comm);
+bool gic_owns(const struct cell *cell, uint64_t intid); /* may it end this one? */
 bool gic_is_at(uint64_t address);
 /* An access by the guest at an address for which gic_is_at() */
 void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
@@ -137,12 +150,29 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 	*(volatile uint32_t *)address = value;
 }
 
+/* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
+bool gic_has_fiq(void);
+void gic_use_fiq(bool on); /* or as Linux had the distributor */
+
 /* vgic.c: interrupts on their way to the guest of this CPU */
 int vgic_init_cpu(
 	struct cpu *cpu); /* takes over what Linux has; -EIO: not the expected CPU interface */
 void vgic_exit_cpu(void); /* and gives it back */
 void vgic_reset_cpu(struct cpu *cpu);
 bool vgic_interrupt(void); /* one that is pending at the CPU; true: it was a kick */
+bool vgic_fiq(void);	   /* the same for group 0, where it is used */
+void vgic_kick(const struct cpu *cpu);
+void vgic_park(void); /* nothing that is the guest's wakes this CPU any more, until its reset */
+void vgic_send_sgi(const struct cpu *cpu, unsigned int sgi); /* a real one, group 1 */
+/* Registers of the CPU interface that trap where a cell gets its interrupts directly. */
+uint64_t vgic_read_common(uint32_t reg);
+void vgic_write_common(uint32_t reg, uint64_t value);
+/* SGIs that the cell's software can use are real ones. */
+static inline bool is_direct(const struct cell *cell)
+{
+	return cell->config->flags & CL_CELL_DIRECT_IRQ;
+}
+#define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
 
 /* No interrupt of a guest has a lower number: what the hypervisor itself needs goes first. */

@@ -44,8 +44,14 @@
 
 #define ESR_IL BIT(25)
 
+#define ARCH_RETURN 0xd65f03c0 /* RET */
+
 /* GIC system registers, for assemblers that do not know them. */
 #define ICC_PMR_EL1	S3_0_C4_C6_0
+#define ICC_IAR0_EL1	S3_0_C12_C8_0
+#define ICC_EOIR0_EL1	S3_0_C12_C8_1
+#define ICC_SGI0R_EL1	S3_0_C12_C11_7
+#define ICC_IGRPEN0_EL1 S3_0_C12_C12_6
 #define ICC_AP1R0_EL1	S3_0_C12_C9_0
 #define ICC_DIR_EL1	S3_0_C12_C11_1
 #define ICC_RPR_EL1	S3_0_C12_C11_3

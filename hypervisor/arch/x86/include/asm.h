@@ -27,6 +27,8 @@
 #define EFER_NXE  BIT(11)
 #define EFER_SVME BIT(12)
 
+#define ARCH_RETURN 0xc3 /* RET */
+
 #define RFLAGS_RESERVED BIT(1)
 
 #define MSR_TSC		0x10

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Defects on request, to see that page tables and canaries catch them:
  * tests/system/test_hardening.py */
-#include <x86.h>
+#include <arch.h>
+#include <cell.h>
+#include <layout.h>
 
 #ifdef CONFIG_FAULT_INJECT
 
@@ -10,8 +12,6 @@
 #include <cloister/hypercall.h>
 
 extern char hv_ro_after_init[], hv_core_end[];
-
-#define RET 0xc3
 
 static void write_to(const volatile void *address)
 {
@@ -25,13 +25,7 @@ static void read_from(uint64_t address)
 
 static void execute(const volatile void *code)
 {
-	asm volatile("call *%0" : : "r"(code) : "memory");
-}
-
-/* The first of the page tables that all CPUs have in common. */
-static const void *shared_tables(void)
-{
-	return phys_to_virt(((uint64_t *)LOCAL_TOP)[HV_BASE >> 39 & 511] & PTE_ADDRESS);
+	((void (*)(void))(uintptr_t)code)();
 }
 
 /* 16 bytes more than there are, as a careless copy would do. */
@@ -43,14 +37,14 @@ static __attribute__((noinline)) void overrun(unsigned int count)
 		*byte++ = 0x41;
 }
 
-int64_t arch_defect(enum cl_defect defect)
+int64_t do_defect(enum cl_defect defect)
 {
-	static volatile uint8_t in_data = RET;
-	volatile uint8_t on_stack = RET;
+	static volatile uint32_t in_data = ARCH_RETURN;
+	volatile uint32_t on_stack = ARCH_RETURN;
 
 	switch (defect) {
 	case CL_DEFECT_WRITE_TEXT:
-		write_to((const void *)(uintptr_t)arch_defect);
+		write_to((const void *)(uintptr_t)do_defect);
 		break;
 	case CL_DEFECT_WRITE_RODATA:
 		write_to(&image_system);
@@ -59,7 +53,7 @@ int64_t arch_defect(enum cl_defect defect)
 		write_to(hv_ro_after_init);
 		break;
 	case CL_DEFECT_WRITE_TABLES:
-		write_to(shared_tables());
+		write_to(arch_shared_tables());
 		break;
 	case CL_DEFECT_EXECUTE_DATA:
 		execute(&in_data);
@@ -77,12 +71,12 @@ int64_t arch_defect(enum cl_defect defect)
 		read_from((uint64_t)hv_core_end + AREA_PRIVATE * PAGE_SIZE);
 		break;
 	case CL_DEFECT_GUEST_MEMORY:
-		read_from(local->cpu->cell->config->entry);
+		read_from(arch_this_cpu()->cell->config->entry);
 		break;
 	case CL_DEFECT_OLD_WINDOW:
 		read_from((uint64_t)arch_window(virt_to_phys(hv_core_end)));
 		arch_window_close();
-		read_from(LOCAL_WINDOWS + WINDOW_COPY * PAGE_SIZE);
+		read_from(LOCAL_WINDOWS); /* the one of arch_window() is the first */
 		break;
 	case CL_DEFECT_OVERRUN:
 		overrun(32);
