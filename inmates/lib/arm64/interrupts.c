@@ -26,6 +26,13 @@ void interrupt_handler(unsigned int intid, void (*handler)(void))
 
 void exception_main(struct frame *f)
 {
+	uint64_t resume = find_fixup(f->elr);
+
+	if (resume) {
+		f->elr = resume;
+		f->x[16] = FAULTED | read_sysreg(esr_el1) >> 26;
+		return;
+	}
 	printf("inmate: CPU %u: exception at 0x%llx, ESR 0x%llx, FAR 0x%llx, SPSR 0x%llx\n"
 	       "  X0 %016llx X1 %016llx X2 %016llx X3 %016llx\n"
 	       "  X4 %016llx X5 %016llx X29 %016llx X30 %016llx\n"
