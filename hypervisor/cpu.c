@@ -55,14 +55,22 @@ void cpu_handle_events(void)
 			cpu->waiting = false;
 			arch_cpu_start(cpu, &cpu->start);
 		}
-		if (events & CPU_EV_ARCH && !cpu->parked)
-			arch_cpu_event(cpu);
+		if (events & CPU_EV_ARCH) {
+			/*
+			 * Nobody waits for this one, and it can be posted again at any time: cleared
+			 * before it is done, so that what comes meanwhile is not cleared with it.
+			 */
+			__atomic_fetch_and(&cpu->events, ~(uint32_t)CPU_EV_ARCH, __ATOMIC_SEQ_CST);
+			if (!cpu->parked)
+				arch_cpu_event(cpu);
+			events &= ~(uint32_t)CPU_EV_ARCH;
+		}
 
 		cpu->info->state = cpu->parked ? CL_CPU_PARKED : CL_CPU_RUNNING;
-		if (events) {
+		if (events)
 			__atomic_fetch_and(&cpu->events, ~events, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST))
 			continue;
-		}
 		if (!cpu->parked)
 			return;
 		arch_cpu_idle();
