@@ -908,9 +908,6 @@ static int check_pci(struct check *c)
 	struct cl_pci_device device, other;
 	uint32_t i;
 
-	if (section && c->limits->arch != CL_ARCH_X86_64)
-		return refuse(c, "count", section->count, 0,
-			      "@: PCI functions can be given to cells on x86 only so far");
 	cl_for_each(section, c->index, device) {
 		if (device.domain)
 			return refuse(c, "domain", device.domain, 0, "@: the only one supported");

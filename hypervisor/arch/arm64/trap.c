@@ -5,6 +5,7 @@
 #include <decode.h>
 #include <log.h>
 #include <mmio.h>
+#include <pci.h>
 #include <cloister/hypercall.h>
 
 #define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
@@ -155,6 +156,16 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 
 	if (gic_is_at(address)) {
 		gic_access(address, write, size, value);
+		return true;
+	}
+	if (address >= ecam_start && address < ecam_end) {
+		local->exits[CL_EXIT_PCI]++;
+		if (size > 4)
+			mmio_ignore(write, address, value);
+		else if (write)
+			pci_write_ecam(cell, address, size, (uint32_t)*value);
+		else
+			*value = pci_read_ecam(cell, address, size);
 		return true;
 	}
 	local->exits[CL_EXIT_MMIO]++;

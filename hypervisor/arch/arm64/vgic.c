@@ -26,17 +26,18 @@ static unsigned int kick_id(void)
 	return gic_has_fiq() ? KICK_FIQ : KICK_IRQ;
 }
 
-#define LR_CASES(DO)                                                                      \
-	DO(0, 12, 0)                                                                      \
-	DO(1, 12, 1)                                                                      \
-	DO(2, 12, 2)                                                                      \
-	DO(3, 12, 3)                                                                      \
-	DO(4, 12, 4)                                                                      \
-	DO(5, 12, 5)                                                                      \
-	DO(6, 12, 6)                                                                      \
-	DO(7, 12, 7)                                                                      \
-	DO(8, 13, 0) DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) DO(12, 13, 4) DO(13, 13, 5) \
-		DO(14, 13, 6) DO(15, 13, 7)
+#define LR_CASES(DO)                                                                       \
+	DO(0, 12, 0)                                                                       \
+	DO(1, 12, 1)                                                                       \
+	DO(2, 12, 2)                                                                       \
+	DO(3, 12, 3)                                                                       \
+	DO(4, 12, 4)                                                                       \
+	DO(5, 12, 5)                                                                       \
+	DO(6, 12, 6)                                                                       \
+	DO(7, 12, 7)                                                                       \
+	DO(8, 13, 0)                                                                       \
+	DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) \
+		DO(15, 13, 7)
 
 /* GICv2: IHI 0048, 5.3.13 */
 static uint64_t lr_of_v2(uint32_t lr)
