@@ -26,6 +26,7 @@
 #define PCI_PORTS   0xcf8
 #define UART_PORTS  0x3f8
 #define GICD_SIZE   0x10000ULL
+#define GICC_SIZE   0x2000ULL
 #define GICR_SIZE   0x20000ULL /* of one CPU; with GICv4 twice as much */
 #define FIRST_SPI   32
 #define CHIP_PINS   128 /* of one struct cl_irqchip */
@@ -583,26 +584,30 @@ static struct range phys_range(const struct cl_memory *m)
 	return (struct range){ m->phys, m->size };
 }
 
-static struct range gic_range(const struct cl_gic *gic, bool redistributors)
+static uint64_t gicd_size(const struct cl_gic *gic)
 {
-	if (redistributors)
-		return (struct range){ gic->redist_phys, gic->redist_size };
-	return (struct range){ gic->dist_phys, GICD_SIZE };
+	return gic->version == 2 ? PAGE : GICD_SIZE;
 }
 
 /* What the hypervisor moderates of the interrupt controller is not memory of root's. */
 static int check_gic_hole(struct check *c, const struct cl_memory *m)
 {
 	const struct cl_section *section = cl_find_section(c->config, CL_SEC_GIC);
+	struct range parts[5];
 	struct cl_gic gic;
-	int part;
+	unsigned int part;
 
 	if (!section)
 		return 0;
 	cl_get_entry(section, 0, &gic, sizeof(gic));
-	for (part = 0; part < 2; part++)
-		if (overlap(virt_range(m), gic_range(&gic, part)))
-			return refuse(c, "virt", m->virt, gic_range(&gic, part).start,
+	parts[0] = (struct range){ gic.dist_phys, gicd_size(&gic) };
+	parts[1] = (struct range){ gic.redist_phys, gic.redist_size };
+	parts[2] = (struct range){ gic.cpu_phys, gic.cpu_phys ? GICC_SIZE : 0 };
+	parts[3] = (struct range){ gic.hyp_phys, gic.hyp_phys ? PAGE : 0 };
+	parts[4] = (struct range){ gic.vcpu_phys, gic.vcpu_phys ? GICC_SIZE : 0 };
+	for (part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
+		if (overlap(virt_range(m), parts[part]))
+			return refuse(c, "virt", m->virt, parts[part].start,
 				      "addresses without the interrupt controller at @ "
 				      "(CLOISTER_GIC): the hypervisor moderates it");
 	return 0;
@@ -774,6 +779,44 @@ static bool same_chip(const struct cl_irqchip *a, const struct cl_irqchip *b)
 	return a->address == b->address && a->first == b->first;
 }
 
+static int check_gic_v2(struct check *c, const struct cl_gic *gic)
+{
+	int err;
+
+	if (gic->redist_phys | gic->redist_size)
+		return refuse(c, "redist_phys", gic->redist_phys, 0,
+			      "@, as redist_size: version 2 has no redistributors");
+	if (!gic->cpu_phys || !gic->hyp_phys || !gic->vcpu_phys)
+		return refuse(c, "cpu_phys", gic->cpu_phys, PAGE,
+			      "the address of GICC, and that of GICH and GICV in hyp_phys and "
+			      "vcpu_phys");
+	err = check_range(c, "cpu_phys", gic->cpu_phys, GICC_SIZE, PAGE);
+	if (!err)
+		err = check_range(c, "hyp_phys", gic->hyp_phys, PAGE, PAGE);
+	if (!err)
+		err = check_range(c, "vcpu_phys", gic->vcpu_phys, GICC_SIZE, PAGE);
+	return err;
+}
+
+static int check_gic_v3(struct check *c, const struct cl_gic *gic)
+{
+	int err = check_range(c, "redist_phys", gic->redist_phys, gic->redist_size, GICD_SIZE);
+
+	if (err)
+		return err;
+	if (gic->redist_size < GICR_SIZE)
+		return refuse(c, "redist_size", gic->redist_size, GICR_SIZE,
+			      "at least @ for each CPU");
+	if (overlap((struct range){ gic->dist_phys, GICD_SIZE },
+		    (struct range){ gic->redist_phys, gic->redist_size }))
+		return refuse(c, "redist_phys", gic->redist_phys, gic->dist_phys + GICD_SIZE,
+			      "addresses outside the distributor's, which end at @");
+	if (gic->cpu_phys | gic->hyp_phys | gic->vcpu_phys)
+		return refuse(c, "cpu_phys", gic->cpu_phys, 0,
+			      "@, as hyp_phys and vcpu_phys: version 3 has system registers");
+	return 0;
+}
+
 static int check_gic(struct check *c)
 {
 	const struct cl_section *section = look_at(c, CL_SEC_GIC);
@@ -793,27 +836,18 @@ static int check_gic(struct check *c)
 		return refuse(c, "count", section ? section->count : 0, 1,
 			      "@: the root cell needs one CLOISTER_GIC(...)");
 	cl_get_entry(section, 0, &gic, sizeof(gic));
-	if (gic.version != 3)
-		return refuse(c, "version", gic.version, 3, "@: others are not supported yet");
+	if (gic.version != 2 && gic.version != 3)
+		return refuse(c, "version", gic.version, 3, "2 or @, which also stands for 4");
 	if (gic.maintenance_irq < 16 || gic.maintenance_irq > 31)
 		return refuse(c, "maintenance_irq", gic.maintenance_irq, 16,
 			      "the INTID of a private interrupt, @ to 31");
-	err = check_range(c, "dist_phys", gic.dist_phys, GICD_SIZE, GICD_SIZE);
+	err = check_range(c, "dist_phys", gic.dist_phys, gicd_size(&gic), gicd_size(&gic));
 	if (!err)
-		err = check_range(c, "redist_phys", gic.redist_phys, gic.redist_size, GICD_SIZE);
+		err = gic.version == 2 ? check_gic_v2(c, &gic) : check_gic_v3(c, &gic);
 	if (err)
 		return err;
 	if (!gic.dist_phys)
 		return refuse(c, "dist_phys", 0, GICD_SIZE, "the address of GICD");
-	if (gic.redist_size < GICR_SIZE)
-		return refuse(c, "redist_size", gic.redist_size, GICR_SIZE,
-			      "at least @ for each CPU");
-	if (overlap(gic_range(&gic, false), gic_range(&gic, true)))
-		return refuse(c, "redist_phys", gic.redist_phys, gic.dist_phys + GICD_SIZE,
-			      "addresses outside the distributor's, which end at @");
-	if (gic.cpu_phys | gic.hyp_phys | gic.vcpu_phys)
-		return refuse(c, "cpu_phys", gic.cpu_phys, 0,
-			      "@, as hyp_phys and vcpu_phys: version 3 has system registers");
 	cl_for_each(cl_find_section(c->config, CL_SEC_IRQCHIP), i, chip)
 		if (chip.address != gic.dist_phys)
 			return refuse(c, "dist_phys", gic.dist_phys, chip.address,
@@ -874,9 +908,6 @@ static int check_pci(struct check *c)
 	struct cl_pci_device device, other;
 	uint32_t i;
 
-	if (section && c->limits->arch != CL_ARCH_X86_64)
-		return refuse(c, "count", section->count, 0,
-			      "@: PCI functions can be given to cells on x86 only so far");
 	cl_for_each(section, c->index, device) {
 		if (device.domain)
 			return refuse(c, "domain", device.domain, 0, "@: the only one supported");

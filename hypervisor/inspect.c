@@ -3,6 +3,7 @@
 #include <inspect.h>
 #include <page.h>
 #include <paging_format.h>
+#include <pci.h>
 
 /* More than any machine needs; bounds the walk over root's tables. */
 #define INSPECT_MAX (4UL << 20)
@@ -85,6 +86,18 @@ bool inspect_next_mapping(uint64_t root, unsigned int levels, unsigned int root_
 		mapping->virt = (mapping->virt | (step - 1)) + 1;
 	}
 	return false;
+}
+
+void inspect_pci(struct inspection *inspection, const struct cell *cell)
+{
+	struct cl_inspect_record functions = { .kind = CL_INSPECT_PCI,
+					       .cell = cell->id,
+					       .size = 1,
+					       .access = CL_MEM_READ | CL_MEM_WRITE };
+
+	for (functions.start = 0; functions.start < 65536; functions.start++)
+		if (pci_owns(cell, (uint32_t)functions.start))
+			inspect_add(inspection, &functions);
 }
 
 static void inspect_config(struct inspection *inspection, const struct cell *cell)

@@ -13,6 +13,7 @@ CLOISTER_CELL(.name = "qemu-root", .flags = CL_CELL_ROOT);
 CLOISTER_PLATFORM(
 	.hv_phys = CL_AUTO, .hv_size = 0x200000,
 	.pool_phys = CL_AUTO, .pool_size = 0x3e00000,
+	.ecam_phys = 0x4010000000, .ecam_last_bus = 255,
 	/* Linux' ttyAMA0 */
 	.console_type = CL_CONSOLE_PL011, .console_address = 0x9000000);
 
@@ -29,8 +30,7 @@ CLOISTER_MEMORY(
 	/* PCI: registers, ports */
 	DEVICES(0x10000000, 0x3f000000),
 	{ 0x40000000, 0x40000000, 0x100000000, CL_MEM_RAM },
-	/* PCI: configuration space and registers above RAM; where they are depends on its size */
-	DEVICES(0x4010000000, 0x4020000000),
+	/* PCI: registers above RAM */
 	DEVICES(0x8000000000, 0x10000000000));
 
 CLOISTER_GIC(

@@ -114,6 +114,13 @@ void arch_window_close(void);
  */
 bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value);
 
+/*
+ * The hardware's PCI configuration space: well-formed accesses of 1, 2 or 4 bytes. Ones where there
+ * is nothing.
+ */
+uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
+			 uint32_t value);
+
 /* Where the guest on this CPU is, for messages. */
 uint64_t arch_guest_pc(void);
 

@@ -32,6 +32,9 @@ struct mapping {
 bool inspect_next_mapping(uint64_t root, unsigned int levels, unsigned int root_pages,
 			  struct mapping *mapping);
 
+/* The PCI functions of a cell. */
+void inspect_pci(struct inspection *inspection, const struct cell *cell);
+
 /* Architecture: what a cell reaches; 0 or -ENOMEM. With the management lock. */
 int arch_inspect_cell(struct inspection *inspection, const struct cell *cell);
 /* The hypervisor's own mappings, on all CPUs. */

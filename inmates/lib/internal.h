@@ -24,6 +24,9 @@ void __attribute__((noreturn)) ap_start(void);
 uint32_t cpus_started(void);
 bool wait_for_cpus(uint32_t count, uint64_t us);
 
+/* Where to go on if the instruction at this address faults (CAN_FAULT); 0: nowhere. */
+uint64_t find_fixup(uint64_t address);
+
 static inline uint32_t divide(uint64_t *value, uint32_t by)
 {
 	uint32_t rest = *value % by;

@@ -27,8 +27,12 @@ comm:	/* struct cl_comm */
 	.org	comm + 32 + 4 * 64
 	.quad	0		/* heartbeat */
 	.quad	0x08000000	/* gic_dist */
-	.quad	0x080a0000	/* gic_cpu */
-	.long	3, 0		/* gic_version */
+#if GIC == 2
+	.quad	0x08010000	/* gic_cpu */
+#else
+	.quad	0x080a0000
+#endif
+	.long	GIC, 0		/* gic_version */
 
 	.section .inmate, "awx"
 inmate:	.incbin	INMATE

@@ -503,7 +503,7 @@ static void boot(uint8_t options)
 		  CL_MEM_READ | CL_MEM_WRITE | CL_MEM_IO },
 	};
 	static const struct cl_pio pio[] = { { 0, 0x1100 } };
-	static const struct cl_irqchip chips[] = { { MACHINE_IOAPIC, { 0xffffff, 0 } } };
+	static const struct cl_irqchip chips[] = { { MACHINE_IOAPIC, { 0xffffff, 0 }, 0, 0 } };
 	struct cl_platform platform[] = { {
 		.hv_phys = HV_PHYS,
 		.hv_size = HV_SIZE,
@@ -721,7 +721,7 @@ static void make_config(struct input *in)
 	if (shape & 0x40) {
 		const struct cl_pio pio[] = { { (uint32_t)PICK(in, 0x2f8, 0x2fc, 0x1000, 0xcf8),
 						(uint32_t)take(in, 1) % 16 } };
-		const struct cl_irqchip chip[] = { { MACHINE_IOAPIC, { take(in, 3), 0 } } };
+		const struct cl_irqchip chip[] = { { MACHINE_IOAPIC, { take(in, 3), 0 }, 0, 0 } };
 
 		BLOB_ADD(&blob, CL_SEC_PIO, pio);
 		BLOB_ADD(&blob, CL_SEC_IRQCHIP, chip);

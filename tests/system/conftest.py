@@ -53,7 +53,8 @@ def machine_id(options):
 # One test machine for each kernel and mode of the interrupt controllers.
 ALL_MACHINES = [{"kernel": kernel, "apic": apic} for kernel in ("6.1", "6.12") for apic in ("xapic", "x2apic")]
 # The kernels for all machines have what those for clouds leave out: more drivers, other options.
-ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel} for kernel in ("6.1", "6.12", "6.1-normal", "6.12-normal")]
+ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel, "gic": gic}
+                  for kernel, gic in (("6.1", 3), ("6.12", 3), ("6.1-normal", 3), ("6.12-normal", 3), ("6.1", 2), ("6.12", 2))]
 
 
 # One of each architecture, for what does not depend on the kernel.

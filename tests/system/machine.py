@@ -131,10 +131,14 @@ def serial_lines(arch, console, inmates="null", commands=None):
     return arguments + ["-serial", inmates, "-device", "pci-serial,chardev=commands"]
 
 
-def initrd(kernel, files=None, image="", arch="x86"):
-    """Compressed initramfs for a kernel: base, kernel modules, all that is built of Cloister, files."""
+def initrd(kernel, files=None, image="", arch="x86", gic=3):
+    """Compressed initramfs for a kernel: base, kernel modules, all that is built of Cloister, files. /cells/qemu-root.cell
+    is the root config of the machine."""
     archives = initramfs.base(arch) + initramfs.kernel_modules(kernel, arch)
-    return archives + initramfs.pack(initramfs.cloister(kernel, arch, image) | (files or {}))
+    content = initramfs.cloister(kernel, arch, image)
+    if gic == 2:
+        content["cells/qemu-root.cell"] = content["cells/qemu-root-gicv2.cell"]
+    return archives + initramfs.pack(content | (files or {}))
 
 
 class Machine:
@@ -172,7 +176,7 @@ class Machine:
             extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
             files["usr/bin/mark"] = initramfs.BUILD / "icount" / "mark"
         try:
-            self._boot(initrd(kernel, files, image, arch), qemu_command(kernel, arch, extra=extra, **options))
+            self._boot(initrd(kernel, files, image, arch, options.get("gic")), qemu_command(kernel, arch, extra=extra, **options))
         except BaseException:
             self.close()
             raise

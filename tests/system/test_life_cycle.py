@@ -24,7 +24,7 @@ def uses_x2apic(machine):
 
 def interrupt_controller(machine):
     if machine.arch == "arm64":
-        return "GICv3"
+        return "GICv2" if "gic-2" in machine.log_directory.name else "GICv3"
     return "x2APIC" if uses_x2apic(machine) else "xAPIC"
 
 

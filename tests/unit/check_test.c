@@ -51,8 +51,8 @@ static void build_cell(struct fixture *f, struct blob *b, const char *name)
 		{ 0, 0x7fff0000, 0x1000, RW | CL_MEM_COMM },
 	};
 	static const struct cl_pio pio[] = { { 0x2f8, 8 }, { 0x1000, 0x20 } };
-	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0x8, 0 } },
-						   { 0xfec01000, { 0x1, 0x1 } } };
+	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0x8, 0 }, 0, 0 },
+						   { 0xfec01000, { 0x1, 0x1 }, 0, 0 } };
 	static const struct cl_pci_device pci[] = { { 0, 0, 0x10, 0 }, { 0, 1, 0x10, 0 } };
 
 	blob_begin(b, name, CL_CELL_VUART, 0x10000);
@@ -81,8 +81,8 @@ static void build_root(struct fixture *f, struct blob *b)
 		{ 0xc0000000, 0xc0000000, 0x3ec00000, RW | CL_MEM_IO },
 	};
 	static const struct cl_pio pio[] = { { 0, 0x300 }, { 0x300, 0xfd00 } };
-	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0xffffff, 0 } },
-						   { 0xfec01000, { 0xffffff, 0xff } } };
+	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0xffffff, 0 }, 0, 0 },
+						   { 0xfec01000, { 0xffffff, 0xff }, 0, 0 } };
 	static const struct cl_pci_device pci[] = { { 0, 0, 0x10, 0 }, { 0, 1, 0x10, 0 } };
 
 	blob_begin(b, "machine", CL_CELL_ROOT, 0);
@@ -233,9 +233,9 @@ TEST(sections)
 	struct cl_section *cpus = (void *)((char *)f->cpu - sizeof(*cpus));
 	struct cl_section *pci = (void *)((char *)f->pci - sizeof(*pci));
 
-	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_PCI));
-	WITH(cpus->type, 7, BAD(b, "section", 0, "type", 7, CL_SEC_PCI));
-	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_PCI));
+	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_GIC));
+	WITH(cpus->type, 8, BAD(b, "section", 0, "type", 8, CL_SEC_GIC));
+	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_GIC));
 	WITH(pci->type, CL_SEC_CPUS, BAD(b, "section", 4, "type", CL_SEC_CPUS, 1));
 	WITH(cpus->entry_size, 0, BAD(b, "section", 0, "entry_size", 0, 8));
 	WITH(cpus->entry_size, 12, BAD(b, "section", 0, "entry_size", 12, 8));
@@ -511,6 +511,7 @@ TEST(pio)
 
 	arm.arch = CL_ARCH_ARM64;
 	b->config.arch = CL_ARCH_ARM64;
+	f->chip[0].first = f->chip[1].first = 32;
 	assert_finding(check_copy(b->bytes, b->size, &arm), -EINVAL, "I/O ports", 0, "count", 2, 0);
 	f->root.config.arch = CL_ARCH_ARM64;
 	assert_finding(check_copy(f->root.bytes, f->root.size, &arm), -EINVAL, "platform", 0,
@@ -522,6 +523,8 @@ TEST(irqchips)
 	FIXTURE;
 	struct blob *b = &f->cell;
 
+	WITH(f->chip[1].first, 32, BAD(b, "interrupt controller", 1, "first", 32, 0));
+	WITH(f->chip[1].reserved, 1, BAD(b, "interrupt controller", 1, "reserved", 1, 0));
 	WITH(f->chip[1].address, 0xfec01800,
 	     BAD(b, "interrupt controller", 1, "address", 0xfec01800, 0x1000));
 	WITH(f->chip[1].address, 1ULL << 40,
@@ -756,6 +759,129 @@ TEST(robust_random)
 	}
 }
 
+/* A root and a cell of an arm64 machine. */
+struct arm64 {
+	struct blob root, cell;
+	struct cl_gic *gic;
+	struct cl_platform *platform;
+	struct cl_memory *memory;
+	struct cl_irqchip *root_chip, *chip;
+	struct cl_memory *cell_memory;
+};
+
+static void build_arm64(struct arm64 *a)
+{
+	static const struct cl_platform platform[] = { {
+		.hv_phys = CL_AUTO,
+		.hv_size = 0x200000,
+		.pool_phys = CL_AUTO,
+		.pool_size = 0x3e00000,
+		.console_type = CL_CONSOLE_PL011,
+		.console_address = 0x9000000,
+	} };
+	static const struct cl_memory memory[] = { { GIB, GIB, GIB, CL_MEM_RAM } };
+	static const struct cl_irqchip chips[] = { { 0x8000000, { ~0ULL, ~0ULL }, 32, 0 },
+						   { 0x8000000, { ~0ULL, 0 }, 160, 0 } };
+	static const struct cl_gic gic[] = { { .version = 3,
+					       .maintenance_irq = 25,
+					       .dist_phys = 0x8000000,
+					       .redist_phys = 0x80a0000,
+					       .redist_size = 0xf60000 } };
+	static const struct cl_cpu cpus[] = { { 2, 0 } };
+	static const struct cl_memory cell_memory[] = { { CL_AUTO, 0, 0x200000, RAM } };
+	static const struct cl_irqchip cell_chips[] = { { 0x8000000, { 2, 0 }, 160, 0 } };
+
+	blob_begin(&a->root, "machine", CL_CELL_ROOT, 0);
+	a->platform = BLOB_ADD(&a->root, CL_SEC_PLATFORM, platform);
+	a->memory = BLOB_ADD(&a->root, CL_SEC_MEMORY, memory);
+	a->root_chip = BLOB_ADD(&a->root, CL_SEC_IRQCHIP, chips);
+	a->gic = BLOB_ADD(&a->root, CL_SEC_GIC, gic);
+	a->root.config.arch = CL_ARCH_ARM64;
+	blob_begin(&a->cell, "rtvm", CL_CELL_VUART | CL_CELL_DIRECT_IRQ, 0x10000);
+	BLOB_ADD(&a->cell, CL_SEC_CPUS, cpus);
+	a->cell_memory = BLOB_ADD(&a->cell, CL_SEC_MEMORY, cell_memory);
+	a->chip = BLOB_ADD(&a->cell, CL_SEC_IRQCHIP, cell_chips);
+	a->cell.config.arch = CL_ARCH_ARM64;
+}
+
+static int check_arm64(const struct blob *b)
+{
+	static const struct cl_limits arm = { .arch = CL_ARCH_ARM64,
+					      .phys_bits = 40,
+					      .max_cpus = 64 };
+
+	return check_copy(b->bytes, b->size, &arm);
+}
+
+#define BAD_ARM64(blob, object, index, field, found, expected) \
+	assert_finding(check_arm64(blob), -EINVAL, object, index, field, found, expected)
+
+TEST(gic)
+{
+	struct arm64 *a = calloc(1, sizeof(*a));
+	struct cl_gic *gic;
+	struct blob *b;
+
+	(void)state;
+	build_arm64(a);
+	gic = a->gic;
+	b = &a->root;
+	assert_int_equal(check_arm64(b), 0);
+	assert_int_equal(check_arm64(&a->cell), 0);
+	WITH(gic->version, 4, BAD_ARM64(b, "GIC", 0, "version", 4, 3));
+	WITH(gic->maintenance_irq, 15, BAD_ARM64(b, "GIC", 0, "maintenance_irq", 15, 16));
+	WITH(gic->maintenance_irq, 32, BAD_ARM64(b, "GIC", 0, "maintenance_irq", 32, 16));
+	WITH(gic->dist_phys, 0x8001000, BAD_ARM64(b, "GIC", 0, "dist_phys", 0x8001000, 0x10000));
+	WITH(gic->redist_size, 0x10000, BAD_ARM64(b, "GIC", 0, "redist_size", 0x10000, 0x20000));
+	WITH(gic->redist_phys, 0x8000000,
+	     BAD_ARM64(b, "GIC", 0, "redist_phys", 0x8000000, 0x8010000));
+	WITH(gic->cpu_phys, 0x8010000, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0));
+	WITH(a->root_chip[0].address, 0x8010000,
+	     BAD_ARM64(b, "GIC", 0, "dist_phys", 0x8000000, 0x8010000));
+	/* version 2 */
+	*gic = (struct cl_gic){ .version = 2,
+				.maintenance_irq = 25,
+				.dist_phys = 0x8000000,
+				.cpu_phys = 0x8010000,
+				.hyp_phys = 0x8030000,
+				.vcpu_phys = 0x8040000 };
+	assert_int_equal(check_arm64(b), 0);
+	WITH(gic->vcpu_phys, 0, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0x1000));
+	WITH(gic->hyp_phys, 0x8030800, BAD_ARM64(b, "GIC", 0, "hyp_phys", 0x8030800, 0x1000));
+	WITH(gic->redist_size, 0x20000, BAD_ARM64(b, "GIC", 0, "redist_phys", 0, 0));
+	/* none of it is memory of root's */
+	WITH(a->memory->phys, 0x8040000,
+	     WITH(a->memory->virt, 0x8040000,
+		  BAD_ARM64(b, "memory region", 0, "virt", 0x8040000, 0x8040000)));
+	WITH(a->memory->phys, 0x7000000,
+	     WITH(a->memory->virt, 0x7000000,
+		  BAD_ARM64(b, "memory region", 0, "virt", 0x7000000, 0x8000000)));
+	/* pins and the console */
+	WITH(a->root_chip[1].first, 33, BAD_ARM64(b, "interrupt controller", 1, "first", 33, 32));
+	WITH(a->root_chip[1].first, 32,
+	     BAD_ARM64(b, "interrupt controller", 1, "address", 0x8000000, 0));
+	WITH(a->root_chip[1].first, 1056,
+	     BAD_ARM64(b, "interrupt controller", 1, "first", 1056, 32));
+	WITH(a->platform->console_address, 0x9000001,
+	     BAD_ARM64(b, "platform", 0, "console_address", 0x9000001, 1ULL << 40));
+	WITH(a->platform->console_type, CL_CONSOLE_16550_PIO,
+	     BAD_ARM64(b, "platform", 0, "console_type", 1, 0));
+	WITH(b->config.flags, CL_CELL_ROOT | CL_CELL_DIRECT_IRQ,
+	     BAD_ARM64(b, "config", 0, "flags", 0x11, 0xf));
+	/* the cell */
+	b = &a->cell;
+	WITH(a->cell_memory->virt, 0x8f00000,
+	     BAD_ARM64(b, "memory region", 0, "virt", 0x8f00000, 0x9000000));
+	assert_int_equal(cl_check_against_root(&b->config, &a->root.config, &finding), 0);
+	WITH(a->chip->pins[1], 1,
+	     assert_finding(cl_check_against_root(&b->config, &a->root.config, &finding), -EINVAL,
+			    "interrupt controller", 0, "pins", 1, 0));
+	WITH(a->chip->first, 288,
+	     assert_finding(cl_check_against_root(&b->config, &a->root.config, &finding), -EINVAL,
+			    "interrupt controller", 0, "address", 0x8000000, 0));
+	free(a);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -775,6 +901,7 @@ int main(void)
 		T(entry),
 		T(pio),
 		T(irqchips),
+		T(gic),
 		T(pci),
 		T(pair),
 		T(against_root),

@@ -196,7 +196,7 @@ static void devices_stop(void **state)
 		d[0x72] = 0x81;
 		d[0x73] = 0x01;
 	}
-	arch_stop_devices(&a_cell);
+	pci_stop(&a_cell);
 	assert_int_equal(device[0x04], 0x03);
 	assert_int_equal(device[0x07], 0x20);
 	assert_memory_equal(device + 0x50, "\x11\x60\x07\x40", 4);
@@ -208,11 +208,11 @@ static void devices_stop(void **state)
 	/* Without the bit in the status register there is no list; a function that is not there. */
 	device[0x06] = 0;
 	device[0x53] = 0xc0;
-	arch_stop_devices(&a_cell);
+	pci_stop(&a_cell);
 	assert_int_equal(device[0x53], 0xc0);
 	device[0] = device[1] = 0xff;
 	device[0x04] = 0x07;
-	arch_stop_devices(&a_cell);
+	pci_stop(&a_cell);
 	assert_int_equal(device[0x04], 0x07);
 }
 

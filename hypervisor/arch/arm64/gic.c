@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * GICv3 (ARM IHI 0069) as cells see it. Its registers are the real ones; each access is let through
- * for those interrupts only that the cell owns. Private interrupts belong to the CPU's cell, but
- * for those of the hypervisor. Software-generated interrupts exist in software only: one of the
- * hardware's, the kick, carries them all, and the state of the others is in struct arch_cpu.
+ * The interrupt controller, GICv3 (ARM IHI 0069) or GICv2 (IHI 0048), as cells see it. Its
+ * registers are the real ones; each access is let through for those interrupts only that the cell
+ * owns. Private interrupts belong to the CPU's cell, but for those of the hypervisor.
+ * Software-generated interrupts exist in software only: one of the hardware's, the kick, carries
+ * them all, and the state of the others is in struct arch_cpu.
  */
-#include <arm64.h>
+#include <gic_cpu.h>
 #include <inspect.h>
 #include <mmio.h>
 
@@ -23,6 +24,16 @@
 #define TYPER_LINES(typer) (32 * (((typer)&0x1f) + 1))
 #define TYPER_MESSAGES	   (BIT(16) | BIT(17)) /* MBIS, LPIS */
 #define IROUTER_IRM	   BIT(31)
+
+/* GICv2 */
+#define GICD_V2_SIZE   0x1000
+#define GICV_SIZE      0x2000
+#define GICD_V2_PIDR2  0xfe8
+#define GICD_V2_IDS    0xfd0
+#define GICD_ITARGETSR 0x800
+#define GICD_SGIR      0xf00
+#define GICD_CPENDSGIR 0xf10
+#define GICD_SPENDSGIR 0xf20
 
 #define GICR_FRAME	 0x10000
 #define GICR_CTLR	 0x0000
@@ -44,6 +55,7 @@
 #define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
 
 unsigned int gic_maintenance_irq __ro_after_init;
+bool gic_is_v2 __ro_after_init;
 static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint32_t redist_stride __ro_after_init;
@@ -51,6 +63,11 @@ static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
+
+static uint64_t dist_size(void)
+{
+	return gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
+}
 
 static uint64_t read_redist(uint64_t phys, uint32_t offset)
 {
@@ -83,16 +100,21 @@ static int find_redists(void)
 	return 0;
 }
 
-int gic_init(const struct cl_config *config)
+static int init_v2(void)
 {
-	uint32_t version;
-	int err;
+	for (unsigned int i = 0; i < 2; i++)
+		map_device(DEVICE_PAGE_GICC + i, gic.cpu_phys + i * PAGE_SIZE);
+	map_device(DEVICE_PAGE_GICH, gic.hyp_phys);
+	if ((mmio_read32(gicd + GICD_V2_PIDR2) >> 4 & 0xf) != 2)
+		return cell_refuse(ENODEV, "GIC", "dist_phys", mmio_read32(gicd + GICD_V2_PIDR2), 2,
+				   "registers of a distributor of version 2 (GICD_PIDR2)");
+	return 0;
+}
 
-	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
-	gic_maintenance_irq = gic.maintenance_irq;
-	for (unsigned int i = 0; i < GICD_SIZE / PAGE_SIZE; i++)
-		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
-	version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
+static int init_v3(void)
+{
+	uint32_t version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
+
 	if (version != 3 && version != 4)
 		return cell_refuse(ENODEV, "GIC", "dist_phys", version, 3,
 				   "registers of a distributor of version 3 or 4 (GICD_PIDR2)");
@@ -100,7 +122,19 @@ int gic_init(const struct cl_config *config)
 		return cell_refuse(ENODEV, "GIC", "version", mmio_read32(gicd + GICD_CTLR),
 				   CTLR_ARE_NS,
 				   "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
-	err = find_redists();
+	return find_redists();
+}
+
+int gic_init(const struct cl_config *config)
+{
+	int err;
+
+	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
+	gic_is_v2 = gic.version == 2;
+	gic_maintenance_irq = gic.maintenance_irq;
+	for (unsigned int i = 0; i < dist_size() / PAGE_SIZE; i++)
+		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
+	err = gic_is_v2 ? init_v2() : init_v3();
 	if (err)
 		return err;
 	dist_control = mmio_read32(gicd + GICD_CTLR);
@@ -112,12 +146,12 @@ void gic_fill_comm(struct cl_comm *comm)
 {
 	comm->gic_version = gic.version;
 	comm->gic_dist = gic.dist_phys;
-	comm->gic_cpu = gic.redist_phys;
+	comm->gic_cpu = gic_is_v2 ? gic.cpu_phys : gic.redist_phys;
 }
 
 bool gic_has_fiq(void)
 {
-	return dist_control & CTLR_DS;
+	return !gic_is_v2 && dist_control & CTLR_DS;
 }
 
 void gic_use_fiq(bool on)
@@ -133,7 +167,21 @@ uint32_t gic_guest_ppis(void)
 
 bool gic_is_at(uint64_t address)
 {
-	return address - gic.dist_phys < GICD_SIZE || address - gic.redist_phys < gic.redist_size;
+	return address - gic.dist_phys < dist_size() || address - gic.redist_phys < gic.redist_size;
+}
+
+/* GICv2: what a cell takes for the CPU interface is the virtual one of whatever CPU looks at it. */
+static int map_interface(struct cell *cell)
+{
+	struct cl_gic place;
+	struct cl_memory region = { .size = GICV_SIZE,
+				    .flags = CL_MEM_READ | CL_MEM_WRITE | CL_MEM_IO };
+
+	/* The root cell is made before gic_init(). */
+	cl_get_entry(cl_find_section(root_cell.config, CL_SEC_GIC), 0, &place, sizeof(place));
+	region.phys = place.vcpu_phys;
+	region.virt = place.cpu_phys;
+	return place.version == 2 ? arch_map(cell, &region) : 0;
 }
 
 /* The shared interrupts of the cell's config. */
@@ -154,7 +202,7 @@ int gic_init_cell(struct cell *cell)
 					1U << (chip.first + bit) % 32;
 	}
 	cell->arch.spis[0] = 0;
-	return 0;
+	return map_interface(cell);
 }
 
 static uint64_t affinity_of(const struct cpu *cpu)
@@ -169,6 +217,14 @@ static const struct cpu *first_cpu(const struct cell *cell)
 	return arch_this_cpu(); /* while a cell is being created, it has none: its pins are off */
 }
 
+static void direct_spi(unsigned int intid, const struct cpu *cpu)
+{
+	if (gic_is_v2)
+		gicd[GICD_ITARGETSR + intid] = (char)cpu->arch.gic_target;
+	else
+		*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(cpu);
+}
+
 /* As after a reset, and directed to a CPU of the new owner. */
 static void reset_spi(unsigned int intid, const struct cell *owner)
 {
@@ -179,7 +235,7 @@ static void reset_spi(unsigned int intid, const struct cell *owner)
 	mmio_write32(gicd + GIC_ICPENDR + word, bit);
 	mmio_write32(gicd + GIC_ICACTIVER + word, bit);
 	gicd[GIC_IPRIORITYR + intid] = DEFAULT_PRIORITY;
-	*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(first_cpu(owner));
+	direct_spi(intid, first_cpu(owner));
 }
 
 void gic_move(const struct cell *cell, bool to_cell)
@@ -210,14 +266,43 @@ int64_t gic_misdirect(const struct cell *cell, unsigned int intid)
 {
 	if (intid < FIRST_SPI || intid >= lines)
 		return -EINVAL;
-	*(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) = affinity_of(first_cpu(cell));
+	direct_spi(intid, first_cpu(cell));
 	return 0;
 }
 #endif
 
-/* The target of a record is the affinity of the CPU that the interrupt goes to. */
+/*
+ * The CPU that an interrupt goes to, as in struct cl_system.cpus[].hw_id; with GICv2 one of them,
+ * and not one of the cell's if there is such.
+ */
+static uint64_t target_of(const struct cell *cell, unsigned int intid)
+{
+	uint64_t affinity, target = 0;
+
+	if (!gic_is_v2) {
+		affinity = *(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid);
+		return (affinity & 0xffffff) | (affinity >> 8 & 0xff000000);
+	}
+	for_each_cpu(i) {
+		if (!((uint8_t)gicd[GICD_ITARGETSR + intid] & cpus[i].arch.gic_target))
+			continue;
+		target = cpus[i].hw_id;
+		if (!cell_has_cpu(cell, i))
+			break;
+	}
+	return target;
+}
+
 void gic_inspect(struct inspection *inspection, const struct cell *cell)
 {
+	struct cl_inspect_record own_interface = { .kind = CL_INSPECT_LENT,
+						   .cell = cell->id,
+						   .start = gic.vcpu_phys,
+						   .size = GICV_SIZE,
+						   .access = CL_MEM_READ | CL_MEM_WRITE };
+
+	if (gic_is_v2)
+		inspect_add(inspection, &own_interface);
 	for (unsigned int intid = FIRST_SPI; intid < lines; intid++) {
 		struct cl_inspect_record record = { .kind = CL_INSPECT_PIN,
 						    .cell = cell->id,
@@ -227,21 +312,49 @@ void gic_inspect(struct inspection *inspection, const struct cell *cell)
 
 		if (!(cell->arch.spis[intid / 32] & 1U << intid % 32))
 			continue;
-		record.target = *(volatile uint64_t *)(gicd + GICD_IROUTER + 8 * intid) &
-				0xff00ffffffUL;
+		record.target = target_of(cell, intid);
 		inspect_add(inspection, &record);
 	}
 }
 
-void gic_map_cpu(const struct cpu *cpu)
+void gic_map_cpu(struct cpu *cpu)
 {
+	if (gic_is_v2) {
+		/* Banked, and read-only: the CPU's own bit. */
+		cpu->arch.gic_target = (uint8_t)gicd[GICD_ITARGETSR];
+		return;
+	}
 	map_local_device(LOCAL_PAGE_GICR, cpu->arch.redist_phys);
 	map_local_device(LOCAL_PAGE_GICR + 1, cpu->arch.redist_phys + GICR_FRAME);
 }
 
+volatile char *gic_sgi_frame(void)
+{
+	return gic_is_v2 ? gicd : (volatile char *)LOCAL_GICR + PAGE_SIZE;
+}
+
 void gic_set_pending(unsigned int intid)
 {
-	mmio_write32(gicd + GIC_ISPENDR + intid / 32 * 4, 1U << intid % 32);
+	volatile char *frame = intid < FIRST_SPI ? gic_sgi_frame() : gicd;
+
+	if (gic_is_v2 && intid < SGIS)
+		gicd[GICD_SPENDSGIR + intid] = (char)local->cpu->arch.gic_target;
+	else
+		mmio_write32(frame + GIC_ISPENDR + intid / 32 * 4, 1U << intid % 32);
+}
+
+void gic_clear_sgis(void)
+{
+	if (gic_is_v2)
+		for (unsigned int i = 0; i < SGIS; i++)
+			gicd[GICD_CPENDSGIR + i] = (char)0xff;
+	else
+		mmio_write32(gic_sgi_frame() + GIC_ICPENDR, SGI_BITS);
+}
+
+void gic_send_v2(const struct cpu *cpu, unsigned int sgi)
+{
+	mmio_write32(gicd + GICD_SGIR, (uint32_t)cpu->arch.gic_target << 16 | sgi);
 }
 
 void gic_reset_cpu(struct cpu *cpu)
@@ -251,12 +364,12 @@ void gic_reset_cpu(struct cpu *cpu)
 	/* SGIs of the hardware are in use where a cell gets its interrupts directly. */
 	if (gic_has_fiq())
 		guests |= SGI_BITS & ~(1U << KICK_FIQ);
-	mmio_write32(gic_sgi_frame + GIC_ICENABLER, guests);
-	mmio_write32(gic_sgi_frame + GIC_ICPENDR, guests);
-	mmio_write32(gic_sgi_frame + GIC_ICACTIVER, guests);
+	mmio_write32(gic_sgi_frame() + GIC_ICENABLER, guests);
+	mmio_write32(gic_sgi_frame() + GIC_ICPENDR, guests);
+	mmio_write32(gic_sgi_frame() + GIC_ICACTIVER, guests);
 	for (unsigned int i = 0; i < FIRST_SPI; i++)
 		if (guests & 1U << i)
-			gic_sgi_frame[GIC_IPRIORITYR + i] = DEFAULT_PRIORITY;
+			gic_sgi_frame()[GIC_IPRIORITYR + i] = DEFAULT_PRIORITY;
 	cpu->arch.sgi_enabled = 0;
 	cpu->arch.sgi_pending = 0;
 	memset(cpu->arch.sgi_priority, DEFAULT_PRIORITY, sizeof(cpu->arch.sgi_priority));
@@ -376,6 +489,56 @@ bool gic_owns(const struct cell *cell, uint64_t intid)
 				 : intid < GIC_INTIDS && owns_spi(cell, (unsigned int)intid);
 }
 
+/* GICv2: the CPUs of the owner out of those that it names, in a byte for each interrupt. */
+static void access_targets(const struct cell *cell, unsigned int first, bool write,
+			   unsigned int size, uint64_t *value)
+{
+	uint64_t result = 0;
+	uint8_t cells = 0;
+
+	for_each_cpu_in(cell, i)
+		cells |= cpus[i].arch.gic_target;
+	for (unsigned int i = 0; i < size; i++) {
+		volatile uint8_t *target = (volatile uint8_t *)gicd + GICD_ITARGETSR + first + i;
+
+		if (first + i < FIRST_SPI)
+			result |= (uint64_t)*target << 8 * i;
+		else if (!owns_spi(cell, first + i))
+			continue;
+		else if (write)
+			*target = (uint8_t)(*value >> 8 * i) & cells;
+		else
+			result |= (uint64_t)(*target & cells) << 8 * i;
+	}
+	if (!write)
+		*value = result;
+}
+
+static void set_pending(struct cpu *cpu, unsigned int sgi)
+{
+	__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
+	if (cpu == arch_this_cpu())
+		vgic_deliver_sgis(cpu);
+	else
+		cpu_post(cpu, CPU_EV_ARCH);
+}
+
+/* GICv2: to a list of CPUs, to all others, or to this one. */
+static void send_sgi_v2(uint32_t value)
+{
+	const struct cell *cell = local->cpu->cell;
+	unsigned int filter = value >> 24 & 3;
+
+	for_each_cpu_in(cell, i) {
+		struct cpu *cpu = &cpus[i];
+
+		if (filter == 0	  ? value >> 16 & cpu->arch.gic_target
+		    : filter == 1 ? cpu != local->cpu
+				  : filter == 2 && cpu == local->cpu)
+			set_pending(cpu, value & 0xf);
+	}
+}
+
 static bool is_bits(unsigned int offset)
 {
 	return offset >= GIC_IGROUPR && offset < GIC_IPRIORITYR;
@@ -389,42 +552,6 @@ static bool is_priorities(unsigned int offset)
 static bool is_config(unsigned int offset)
 {
 	return offset >= GIC_ICFGR && offset < GIC_ICFGR + GIC_INTIDS / 4;
-}
-
-static void access_dist(const struct cell *cell, unsigned int offset, bool write, unsigned int size,
-			uint64_t *value)
-{
-	unsigned int intid;
-
-	if (offset >= GICD_IROUTER && offset < GICD_IROUTER_END && size >= 4) {
-		access_router(cell, offset, write, size, value);
-	} else if (is_priorities(offset) && size <= 4) {
-		intid = offset - GIC_IPRIORITYR;
-		access_priorities(gicd + offset, size, cell->arch.spis[intid / 32] >> intid % 32,
-				  write, value);
-	} else if (size != 4) {
-		mmio_ignore(write, gic.dist_phys + offset, value);
-	} else if (is_bits(offset)) {
-		unsigned int word = (offset & 0x7f) / 4;
-
-		access_bits(gicd, offset & ~0x7fU, word, cell->arch.spis[word], write, value);
-	} else if (is_config(offset)) {
-		intid = (offset - GIC_ICFGR) * 4;
-		access_config(gicd + offset, cell->arch.spis[intid / 32] >> intid % 32, write,
-			      value);
-	} else if (write) {
-		/* GICD_CTLR and the like are as root's Linux has set them up before. */
-		if (offset != GICD_CTLR)
-			mmio_ignore(write, gic.dist_phys + offset, value);
-	} else if (offset == GICD_CTLR || offset == GICD_IIDR || offset >= GIC_IDS) {
-		*value = mmio_read32(gicd + offset);
-	} else if (offset == GICD_TYPER) {
-		*value = mmio_read32(gicd + offset);
-		if (cell != &root_cell)
-			*value &= ~TYPER_MESSAGES;
-	} else {
-		*value = 0;
-	}
 }
 
 /* Enable and pending bits of software-generated interrupts; register as in the SGI frame. */
@@ -481,7 +608,7 @@ static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, u
 {
 	uint32_t mine = real_private(cpu->cell);
 	bool virtual_sgis = !is_direct(cpu->cell);
-	volatile char *frame = gic_sgi_frame;
+	volatile char *frame = gic_sgi_frame();
 
 	if (cpu != arch_this_cpu())
 		frame = window(WINDOW_MMIO, cpu->arch.redist_phys + GICR_FRAME,
@@ -507,6 +634,58 @@ static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, u
 			access_config(frame + offset, mine >> 16, write, value);
 	} else {
 		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);
+	}
+}
+
+/* GICv2: the first registers of each kind are banked, and are what the SGI frame is with GICv3. */
+static bool is_private(unsigned int offset)
+{
+	return (is_bits(offset) && !(offset & 0x7f)) ||
+	       (offset >= GIC_IPRIORITYR && offset < GIC_IPRIORITYR + FIRST_SPI) ||
+	       offset == GIC_ICFGR || offset == GIC_ICFGR + 4;
+}
+
+static void access_dist(const struct cell *cell, unsigned int offset, bool write, unsigned int size,
+			uint64_t *value)
+{
+	unsigned int ids = gic_is_v2 ? GICD_V2_IDS : GIC_IDS;
+	unsigned int intid;
+
+	if (gic_is_v2 && is_private(offset)) {
+		access_sgi_frame(local->cpu, offset, write, size, value);
+	} else if (gic_is_v2 && offset >= GICD_ITARGETSR && offset < GIC_ICFGR && size <= 4) {
+		access_targets(cell, offset - GICD_ITARGETSR, write, size, value);
+	} else if (gic_is_v2 && offset == GICD_SGIR && write && size == 4) {
+		local->exits[CL_EXIT_ICR]++;
+		send_sgi_v2((uint32_t)*value);
+	} else if (!gic_is_v2 && offset >= GICD_IROUTER && offset < GICD_IROUTER_END && size >= 4) {
+		access_router(cell, offset, write, size, value);
+	} else if (is_priorities(offset) && size <= 4) {
+		intid = offset - GIC_IPRIORITYR;
+		access_priorities(gicd + offset, size, cell->arch.spis[intid / 32] >> intid % 32,
+				  write, value);
+	} else if (size != 4) {
+		mmio_ignore(write, gic.dist_phys + offset, value);
+	} else if (is_bits(offset)) {
+		unsigned int word = (offset & 0x7f) / 4;
+
+		access_bits(gicd, offset & ~0x7fU, word, cell->arch.spis[word], write, value);
+	} else if (is_config(offset)) {
+		intid = (offset - GIC_ICFGR) * 4;
+		access_config(gicd + offset, cell->arch.spis[intid / 32] >> intid % 32, write,
+			      value);
+	} else if (write) {
+		/* GICD_CTLR and the like are as root's Linux has set them up before. */
+		if (offset != GICD_CTLR)
+			mmio_ignore(write, gic.dist_phys + offset, value);
+	} else if (offset == GICD_CTLR || offset == GICD_IIDR || offset >= ids) {
+		*value = mmio_read32(gicd + offset);
+	} else if (offset == GICD_TYPER) {
+		*value = mmio_read32(gicd + offset);
+		if (cell != &root_cell)
+			*value &= ~TYPER_MESSAGES;
+	} else {
+		*value = 0;
 	}
 }
 
@@ -571,7 +750,7 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		mmio_ignore(write, address, value);
 		return;
 	}
-	if (offset < GICD_SIZE) {
+	if (offset < dist_size()) {
 		local->exits[CL_EXIT_IOAPIC]++;
 		access_dist(cell, (unsigned int)offset, write, size, value);
 		return;
@@ -588,15 +767,6 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		access_sgi_frame(cpu, (unsigned int)offset - GICR_FRAME, write, size, value);
 	else
 		*value = 0;
-}
-
-static void set_pending(struct cpu *cpu, unsigned int sgi)
-{
-	__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
-	if (cpu == arch_this_cpu())
-		vgic_deliver_sgis(cpu);
-	else
-		cpu_post(cpu, CPU_EV_ARCH);
 }
 
 /* CPUs that are not the cell's are not there. */

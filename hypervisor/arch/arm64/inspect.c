@@ -34,6 +34,7 @@ static void inspect_memory(struct inspection *inspection, const struct cell *cel
 
 int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
 {
+	inspect_pci(inspection, cell);
 	inspect_memory(inspection, cell);
 	gic_inspect(inspection, cell);
 	return 0;

@@ -5,6 +5,7 @@
 #include <log.h>
 #include <mmio.h>
 #include <page.h>
+#include <pci.h>
 
 void arm64_clear_fp(void);
 
@@ -40,8 +41,8 @@ void arch_limits(struct cl_limits *limits)
 
 int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 {
-	(void)platform;
 	(void)finding;
+	pci_init(platform);
 	return gic_init(root_cell.config);
 }
 
@@ -82,14 +83,17 @@ int arch_cell_init(struct cell *cell)
 		paging_exit(&arch->stage2);
 		return err;
 	}
-	if (cell != &root_cell)
+	if (cell != &root_cell) {
 		gic_move(cell, true);
+		pci_move(cell, true);
+	}
 	return 0;
 }
 
 void arch_cell_exit(struct cell *cell)
 {
 	gic_move(cell, false);
+	pci_move(cell, false);
 	paging_exit(&cell->arch.stage2);
 }
 
@@ -104,9 +108,9 @@ void arch_fill_comm(struct cl_comm *comm)
 	gic_fill_comm(comm);
 }
 
-/* Cells have no PCI functions on arm64: the config check refuses them. */
 void arch_stop_devices(const struct cell *cell)
 {
+	pci_stop(cell);
 	gic_stop(cell);
 }
 
@@ -151,7 +155,7 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
 
 bool arch_is_moderated(uint64_t address)
 {
-	return gic_is_at(address);
+	return gic_is_at(address) || (address >= ecam_start && address < ecam_end);
 }
 
 static void use_cell(const struct cell *cell)
@@ -352,4 +356,11 @@ bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint
 #undef ACCESS
 	}
 	return true;
+}
+
+/* There is no other way than ECAM. */
+uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
+			 uint32_t value)
+{
+	return pci_ecam_access(bdf, offset, size, write, value);
 }

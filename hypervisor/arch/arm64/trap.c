@@ -2,8 +2,10 @@
 /* Exceptions of a guest that are taken to EL2. */
 #include <arm64.h>
 #include <audit.h>
+#include <decode.h>
 #include <log.h>
 #include <mmio.h>
+#include <pci.h>
 #include <cloister/hypercall.h>
 
 #define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
@@ -156,6 +158,16 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		gic_access(address, write, size, value);
 		return true;
 	}
+	if (address >= ecam_start && address < ecam_end) {
+		local->exits[CL_EXIT_PCI]++;
+		if (size > 4)
+			mmio_ignore(write, address, value);
+		else if (write)
+			pci_write_ecam(cell, address, size, (uint32_t)*value);
+		else
+			*value = pci_read_ecam(cell, address, size);
+		return true;
+	}
 	local->exits[CL_EXIT_MMIO]++;
 	if (address - CL_VUART_ADDRESS < CL_VUART_SIZE && cell->config->flags & CL_CELL_VUART) {
 		unsigned int reg = address & 0xfff;
@@ -180,14 +192,98 @@ static bool is_settled(uint64_t address, uint64_t rights)
 	       arch_translate(cell, address, rights) != ~0UL;
 }
 
-static void not_emulated(uint64_t address, bool write)
+static void not_emulated(uint64_t address, bool write, uint32_t word)
 {
 	local->exits[CL_EXIT_MMIO]++;
 	if (local->cpu->cell != &root_cell)
-		cell_fail("%s of address 0x%lx by an instruction that is not emulated, at 0x%lx",
-			  write ? "write" : "read", address, arch_guest_pc());
+		cell_fail("unknown instruction %08x %s 0x%lx, at 0x%lx", word,
+			  write ? "writes" : "reads", address, arch_guest_pc());
 	else if (!mmio_map_for_root(address, write ? CL_AUDIT_WRITE : CL_AUDIT_READ))
 		inject_undefined();
+}
+
+/* What a load leaves in its register. */
+static uint64_t loaded(uint64_t value, unsigned int size, bool sign_extend, bool wide)
+{
+	unsigned int shift = 64 - 8 * size;
+
+	value = value << shift >> shift;
+	if (sign_extend)
+		value = (uint64_t)((int64_t)(value << shift) >> shift);
+	return wide ? value : value & 0xffffffff;
+}
+
+/* The word at the guest's PC, 0 (which is no load or store) if it cannot be read. */
+static uint32_t fetch(void)
+{
+	uint64_t pc = read_sysreg(elr_el2), saved = read_sysreg(par_el1), par;
+	uint32_t word;
+
+	if (pc & 3)
+		return 0;
+	if (read_sysreg(spsr_el2) & 0xc)
+		asm volatile("at s12e1r, %0\n\tisb" : : "r"(pc) : "memory");
+	else
+		asm volatile("at s12e0r, %0\n\tisb" : : "r"(pc) : "memory");
+	par = read_sysreg(par_el1);
+	write_sysreg(par_el1, saved);
+	if (par & 1)
+		return 0;
+	word = *(uint32_t *)((char *)arch_window(par & PTE_ADDRESS) + (pc & ~PAGE_MASK));
+	arch_window_close();
+	return word;
+}
+
+static uint64_t read_sp(void)
+{
+	uint64_t mode = read_sysreg(spsr_el2) & SPSR_MODE;
+
+	return mode == SPSR_EL1H ? read_sysreg(sp_el1) : read_sysreg(sp_el0);
+}
+
+static void write_sp(uint64_t value)
+{
+	if ((read_sysreg(spsr_el2) & SPSR_MODE) == SPSR_EL1H)
+		write_sysreg(sp_el1, value);
+	else
+		write_sysreg(sp_el0, value);
+}
+
+/* An access without syndrome: the instruction is looked at. address: guest-physical. */
+static __attribute__((noinline)) void emulate(struct guest_regs *regs, uint64_t address, bool write)
+{
+	bool aarch32 = read_sysreg(spsr_el2) & SPSR_AARCH32;
+	uint32_t word = aarch32 ? 0 : fetch();
+	uint64_t base, start;
+	struct insn insn;
+
+	if (!decode(word, &insn)) {
+		not_emulated(address, write, word);
+		return;
+	}
+	base = insn.base == 31 ? read_sp() : regs->x[insn.base];
+	start = insn.post ? base : base + (uint64_t)(int64_t)insn.offset;
+	/* All of it lies in the page that was asked for. */
+	if (start != read_sysreg(far_el2) || insn.write != write ||
+	    (address & ~PAGE_MASK) + insn.count * insn.size > PAGE_SIZE) {
+		not_emulated(address, write, word);
+		return;
+	}
+	for (unsigned int i = 0; i < insn.count; i++) {
+		unsigned int rt = insn.target[i];
+		uint64_t value = write && rt != 31 ? regs->x[rt] : 0;
+
+		if (!device_access(address + i * insn.size, write, insn.size, &value))
+			return;
+		if (!write && rt != 31)
+			regs->x[rt] = loaded(value, insn.size, insn.sign_extend, insn.wide);
+	}
+	base += (uint64_t)(int64_t)insn.offset;
+	if (insn.writeback && insn.base == 31)
+		write_sp(base);
+	else if (insn.writeback)
+		regs->x[insn.base] = base;
+	guest_skip();
 }
 
 static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
@@ -206,21 +302,15 @@ static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
 	    is_settled(address, write ? CL_MEM_WRITE : CL_MEM_READ))
 		return;
 	if (!(iss & ISS_ISV)) {
-		not_emulated(address, write);
+		emulate(regs, address, write);
 		return;
 	}
 	if (write)
 		value = rt == 31 ? 0 : regs->x[rt];
 	if (!device_access(address, write, size, &value))
 		return;
-	if (!write && rt != 31) {
-		unsigned int shift = 64 - 8 * size;
-
-		value = value << shift >> shift;
-		if (iss & ISS_SSE)
-			value = (uint64_t)((int64_t)(value << shift) >> shift);
-		regs->x[rt] = iss & ISS_SF ? value : value & 0xffffffff;
-	}
+	if (!write && rt != 31)
+		regs->x[rt] = loaded(value, size, iss & ISS_SSE, iss & ISS_SF);
 	guest_skip();
 }
 

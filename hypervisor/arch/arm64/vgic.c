@@ -4,31 +4,11 @@
  * finds it in a list register, and when it deactivates that, the hardware deactivates the real one:
  * one exit for an interrupt, none for its end. ARM IHI 0069, chapter 6.
  */
-#include <arm64.h>
+#include <gic_cpu.h>
 #include <log.h>
 
-#define INTID_MASK    0xffffff
 #define INTID_SPECIAL 1020 /* to 1023 */
 #define INTID_LPI     8192
-
-#define LR_PENDING     BIT(62)
-#define LR_ACTIVE      BIT(63)
-#define LR_HW	       BIT(61)
-#define LR_GROUP1      BIT(60)
-#define LR_PRIORITY(p) ((uint64_t)(p) << 48)
-#define LR_PINTID(id)  ((uint64_t)(id) << 32)
-#define LR_VINTID      0xffffffffUL
-
-#define ICH_HCR_EN  BIT(0)
-#define ICH_HCR_UIE BIT(1) /* maintenance interrupt when no or one list register is in use */
-
-#define ICH_HCR_TC BIT(10) /* trap the registers that groups 0 and 1 have in common */
-
-#define VMCR_ENG1    BIT(1)
-#define VMCR_CBPR    BIT(4)
-#define VMCR_EOIM    BIT(9)
-#define VMCR_BPR1(x) ((uint64_t)((x)&7) << 18)
-#define VMCR_PMR(x)  ((uint64_t)((x)&0xff) << 24)
 
 #define CTLR_CBPR BIT(0)
 #define CTLR_EOIM BIT(1)
@@ -46,25 +26,38 @@ static unsigned int kick_id(void)
 	return gic_has_fiq() ? KICK_FIQ : KICK_IRQ;
 }
 
-#define MAX_LRS 16
+#define LR_CASES(DO)                                                                       \
+	DO(0, 12, 0)                                                                       \
+	DO(1, 12, 1)                                                                       \
+	DO(2, 12, 2)                                                                       \
+	DO(3, 12, 3)                                                                       \
+	DO(4, 12, 4)                                                                       \
+	DO(5, 12, 5)                                                                       \
+	DO(6, 12, 6)                                                                       \
+	DO(7, 12, 7)                                                                       \
+	DO(8, 13, 0)                                                                       \
+	DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) \
+		DO(15, 13, 7)
 
-static unsigned int list_registers(void)
+/* GICv2: IHI 0048, 5.3.13 */
+static uint64_t lr_of_v2(uint32_t lr)
 {
-	return (read_sysreg(ICH_VTR_EL2) & 0x1f) + 1;
+	return (uint64_t)(lr >> 31) << 61 | (uint64_t)(lr >> 28 & 3) << 62 |
+	       LR_PRIORITY(lr >> 20 & 0xf8) | (lr >> 31 ? LR_PINTID(lr >> 10 & 0x3ff) : 0) |
+	       (lr & 0x3ff);
 }
 
-#define LR_CASES(DO)                                                                    \
-	DO(0, 12, 0)                                                                    \
-	DO(1, 12, 1)                                                                    \
-	DO(2, 12, 2)                                                                    \
-	DO(3, 12, 3)                                                                    \
-	DO(4, 12, 4)                                                                    \
-	DO(5, 12, 5)                                                                    \
-	DO(6, 12, 6) DO(7, 12, 7) DO(8, 13, 0) DO(9, 13, 1) DO(10, 13, 2) DO(11, 13, 3) \
-		DO(12, 13, 4) DO(13, 13, 5) DO(14, 13, 6) DO(15, 13, 7)
+static uint32_t lr_to_v2(uint64_t lr)
+{
+	return (uint32_t)(lr >> 61 & 1) << 31 | (uint32_t)(lr >> 62) << 28 |
+	       (uint32_t)(lr >> 51 & 0x1f) << 23 | (uint32_t)(lr >> 32 & 0x3ff) << 10 |
+	       (uint32_t)(lr & 0x3ff);
+}
 
 static uint64_t read_lr(unsigned int n)
 {
+	if (gic_is_v2)
+		return lr_of_v2(mmio_read32(gich + GICH_LR + 4 * n));
 	switch (n) {
 #define DO(number, crm, op2) \
 	case number:         \
@@ -78,6 +71,10 @@ static uint64_t read_lr(unsigned int n)
 
 static void write_lr(unsigned int n, uint64_t value)
 {
+	if (gic_is_v2) {
+		mmio_write32(gich + GICH_LR + 4 * n, lr_to_v2(value));
+		return;
+	}
 	switch (n) {
 #define DO(number, crm, op2)                                  \
 	case number:                                          \
@@ -90,34 +87,30 @@ static void write_lr(unsigned int n, uint64_t value)
 	}
 }
 
-static uint64_t free_lrs(void)
-{
-	return read_sysreg(ICH_ELRSR_EL2);
-}
-
 /* With all list registers in use nothing but what the hypervisor itself needs is taken any more. */
 static void update_room(void)
 {
-	bool full = !free_lrs();
+	bool full = !gic_free_lrs();
 
-	write_sysreg(ICH_HCR_EL2, full ? ICH_HCR_EN | ICH_HCR_UIE : ICH_HCR_EN);
-	write_sysreg(ICC_PMR_EL1, full ? LOWEST_PRIORITY_OF_GUESTS : 0xff);
+	gic_set_hcr(full ? ICH_HCR_EN | ICH_HCR_UIE : ICH_HCR_EN);
+	gic_set_priority_mask(full ? LOWEST_PRIORITY_OF_GUESTS : 0xff);
 }
 
 /* There is a free one: update_room() sees to that. */
 static void inject(uint64_t value)
 {
-	unsigned int lr = (unsigned int)__builtin_ctzl(free_lrs());
+	unsigned int lr = (unsigned int)__builtin_ctzl(gic_free_lrs());
 
-	write_lr(lr, value | LR_GROUP1);
-	if (unlikely(!free_lrs()))
+	/* Guests of GICv2 have one group, which is 0 there. */
+	write_lr(lr, gic_is_v2 ? value : value | LR_GROUP1);
+	if (unlikely(!gic_free_lrs()))
 		update_room();
 }
 
 /* The list register that has this interrupt, which is not of the hardware; -1: none. */
 static int find_lr(unsigned int intid)
 {
-	uint64_t in_use = ~free_lrs() & (BIT(list_registers()) - 1);
+	uint64_t in_use = ~gic_free_lrs() & (BIT(gic_list_registers()) - 1);
 
 	for (; in_use; in_use &= in_use - 1) {
 		unsigned int lr = (unsigned int)__builtin_ctzl(in_use);
@@ -135,7 +128,7 @@ static bool inject_software(unsigned int intid, uint8_t priority)
 
 	if (lr >= 0)
 		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);
-	else if (free_lrs())
+	else if (gic_free_lrs())
 		inject(LR_PENDING | LR_PRIORITY(priority) | intid);
 	else
 		return false;
@@ -174,7 +167,9 @@ static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
 void vgic_kick(const struct cpu *cpu)
 {
 	barrier_before_sgi();
-	if (gic_has_fiq())
+	if (gic_is_v2)
+		gic_send_v2(cpu, KICK_IRQ);
+	else if (gic_has_fiq())
 		write_sysreg(ICC_SGI0R_EL1, sgi_to(cpu, KICK_FIQ));
 	else
 		write_sysreg(ICC_SGI1R_EL1, sgi_to(cpu, KICK_IRQ));
@@ -200,7 +195,7 @@ bool vgic_fiq(void)
 
 	if (!gic_has_fiq())
 		return false;
-	intid = read_sysreg(ICC_IAR0_EL1) & INTID_MASK;
+	intid = gic_intid(read_sysreg(ICC_IAR0_EL1));
 	if (intid >= INTID_SPECIAL)
 		return false;
 	write_sysreg(ICC_EOIR0_EL1, intid);
@@ -213,15 +208,16 @@ bool vgic_fiq(void)
 bool vgic_interrupt(void)
 {
 	struct cpu *cpu = local->cpu;
-	uint64_t intid = read_sysreg(ICC_IAR1_EL1) & INTID_MASK;
-	uint64_t priority;
+	uint64_t acknowledged = gic_acknowledge();
+	unsigned int intid = gic_intid(acknowledged);
+	uint8_t priority;
 
 	if (intid >= INTID_SPECIAL && intid < INTID_LPI)
 		return false;
-	priority = read_sysreg(ICC_RPR_EL1);
-	write_sysreg(ICC_EOIR1_EL1, intid);
+	priority = gic_running_priority();
+	gic_drop_priority(acknowledged);
 	if (intid < SGIS) {
-		write_sysreg(ICC_DIR_EL1, intid);
+		gic_deactivate(acknowledged);
 		kicked(cpu);
 		return true;
 	}
@@ -229,9 +225,9 @@ bool vgic_interrupt(void)
 	if (unlikely(intid == gic_maintenance_irq)) {
 		update_room();
 		vgic_deliver_sgis(cpu);
-		write_sysreg(ICC_DIR_EL1, intid);
+		gic_deactivate(acknowledged);
 	} else if (unlikely(intid >= INTID_LPI)) {
-		(void)inject_software((unsigned int)intid, (uint8_t)priority);
+		(void)inject_software(intid, priority);
 	} else {
 		inject(LR_PENDING | LR_HW | LR_PRIORITY(priority) | LR_PINTID(intid) | intid);
 	}
@@ -241,6 +237,13 @@ bool vgic_interrupt(void)
 /* Physical side: all that the hypervisor wants to see, and in two steps: drop, then deactivate. */
 static void own_interface(void)
 {
+	if (gic_is_v2) {
+		mmio_write32(gicc + GICC_PMR, 0xff);
+		mmio_write32(gicc + GICC_BPR, 0);
+		mmio_write32(gicc + GICC_APR0, 0);
+		mmio_write32(gicc + GICC_CTLR, GICC_CTLR_ENABLE | GICC_CTLR_EOIM);
+		return;
+	}
 	write_sysreg(ICC_CTLR_EL1, CTLR_EOIM);
 	write_sysreg(ICC_PMR_EL1, 0xff);
 	write_sysreg(ICC_BPR1_EL1, 0);
@@ -295,8 +298,8 @@ void vgic_write_common(uint32_t reg, uint64_t value)
 		write_sysreg(ICC_CTLR_EL1, value & (CTLR_EOIM | CTLR_CBPR));
 		break;
 	case SYSREG_DIR:
-		if (gic_owns(local->cpu->cell, value & INTID_MASK))
-			write_sysreg(ICC_DIR_EL1, value & INTID_MASK);
+		if (gic_owns(local->cpu->cell, gic_intid(value)))
+			write_sysreg(ICC_DIR_EL1, gic_intid(value));
 		break;
 	}
 	isb();
@@ -305,20 +308,20 @@ void vgic_write_common(uint32_t reg, uint64_t value)
 /* Private interrupts that Linux has in work while it calls: it will deactivate them as a guest. */
 static void take_over_private(struct cpu *cpu)
 {
-	volatile char *frame = gic_sgi_frame;
+	volatile char *frame = gic_sgi_frame();
 	uint32_t active = mmio_read32(frame + GIC_ISACTIVER);
 	uint32_t sgis = (1U << SGIS) - 1;
 
 	cpu->arch.sgi_enabled = mmio_read32(frame + GIC_ISENABLER) & sgis;
 	cpu->arch.sgi_pending = mmio_read32(frame + GIC_ISPENDR) & sgis;
+	gic_clear_sgis();
 	for (unsigned int i = 0; i < SGIS; i++)
 		cpu->arch.sgi_priority[i] = (uint8_t)frame[GIC_IPRIORITYR + i];
-	mmio_write32(frame + GIC_ICPENDR, sgis);
 	mmio_write32(frame + GIC_ICACTIVER, sgis);
 	for (; active; active &= active - 1) {
 		uint64_t intid = (unsigned int)__builtin_ctz(active);
 
-		if (!free_lrs())
+		if (!gic_free_lrs())
 			break;
 		inject(LR_ACTIVE | LR_PRIORITY((uint8_t)frame[GIC_IPRIORITYR + intid]) | intid |
 		       (intid < SGIS ? 0 : LR_HW | LR_PINTID(intid)));
@@ -331,31 +334,89 @@ static void take_over_private(struct cpu *cpu)
 	mmio_write32(frame + GIC_ISENABLER, 1U << kick_id() | 1U << gic_maintenance_irq);
 }
 
+/* What the guest is to see of the CPU interface: what Linux has set up in the real one. */
+static void take_over_interface(void)
+{
+	uint64_t control = read_sysreg(ICC_CTLR_EL1);
+
+	local->linux_state.icc_igrpen0 = read_sysreg(ICC_IGRPEN0_EL1);
+	write_sysreg(ICH_VMCR_EL2, VMCR_PMR(read_sysreg(ICC_PMR_EL1)) |
+					   VMCR_BPR1(read_sysreg(ICC_BPR1_EL1)) |
+					   (control & CTLR_EOIM ? VMCR_EOIM : 0) |
+					   (control & CTLR_CBPR ? VMCR_CBPR : 0) |
+					   (read_sysreg(ICC_IGRPEN1_EL1) & 1 ? VMCR_ENG1 : 0));
+	write_sysreg(ICH_AP1R0_EL2, read_sysreg(ICC_AP1R0_EL1));
+	isb();
+}
+
+static void take_over_interface_v2(void)
+{
+	uint32_t control = mmio_read32(gicc + GICC_CTLR);
+
+	mmio_write32(gich + GICH_VMCR, (uint32_t)(VMCR_PMR(mmio_read32(gicc + GICC_PMR) & 0xf8) |
+						  VMCR_BPR0(mmio_read32(gicc + GICC_BPR)) |
+						  (control & GICC_CTLR_EOIM ? VMCR_EOIM : 0) |
+						  (control & GICC_CTLR_CBPR ? VMCR_CBPR : 0) |
+						  (control & GICC_CTLR_ENABLE ? VMCR_ENG0 : 0)));
+	mmio_write32(gich + GICH_APR, mmio_read32(gicc + GICC_APR0));
+}
+
+static void give_back_interface(void)
+{
+	uint64_t vmcr = read_sysreg(ICH_VMCR_EL2);
+
+	write_sysreg(ICC_AP1R0_EL1, read_sysreg(ICH_AP1R0_EL2));
+	write_sysreg(ICC_CTLR_EL1,
+		     (vmcr & VMCR_EOIM ? CTLR_EOIM : 0) | (vmcr & VMCR_CBPR ? CTLR_CBPR : 0));
+	write_sysreg(ICC_BPR1_EL1, vmcr >> 18 & 7);
+	write_sysreg(ICC_PMR_EL1, vmcr >> 24 & 0xff);
+	write_sysreg(ICC_IGRPEN1_EL1, !!(vmcr & VMCR_ENG1));
+	write_sysreg(ICC_IGRPEN0_EL1, local->linux_state.icc_igrpen0);
+	isb();
+}
+
+static void give_back_interface_v2(void)
+{
+	uint32_t vmcr = mmio_read32(gich + GICH_VMCR);
+
+	mmio_write32(gicc + GICC_APR0, mmio_read32(gich + GICH_APR));
+	mmio_write32(gicc + GICC_BPR, vmcr >> 21 & 7);
+	mmio_write32(gicc + GICC_PMR, vmcr >> 24 & 0xf8);
+	mmio_write32(gicc + GICC_CTLR, (uint32_t)((vmcr & VMCR_ENG0 ? GICC_CTLR_ENABLE : 0) |
+						  (vmcr & VMCR_EOIM ? GICC_CTLR_EOIM : 0) |
+						  (vmcr & VMCR_CBPR ? GICC_CTLR_CBPR : 0)));
+}
+
+/* The guest's interface as after a reset: nothing enabled, nothing in work. */
+static void reset_guests_view(void)
+{
+	for (unsigned int i = 0; i < gic_list_registers(); i++)
+		write_lr(i, 0);
+	if (gic_is_v2) {
+		mmio_write32(gich + GICH_VMCR, 0);
+		mmio_write32(gich + GICH_APR, 0);
+		return;
+	}
+	write_sysreg(ICH_VMCR_EL2, 0);
+	write_sysreg(ICH_AP1R0_EL2, 0);
+	isb();
+}
+
 int vgic_init_cpu(struct cpu *cpu)
 {
-	uint64_t control, priority_mask, binary_point, enabled;
-
-	if ((read_sysreg(ICC_SRE_EL2) & SRE_ENABLED) != SRE_ENABLED) {
+	if (!gic_is_v2 && (read_sysreg(ICC_SRE_EL2) & SRE_ENABLED) != SRE_ENABLED) {
 		log_error("CPU %u: the GIC's system registers are not enabled (ICC_SRE_EL2)",
 			  cpu->id);
 		return -EIO;
 	}
 	gic_map_cpu(cpu);
 	gic_use_fiq(true);
-	local->linux_state.icc_igrpen0 = read_sysreg(ICC_IGRPEN0_EL1);
-	priority_mask = read_sysreg(ICC_PMR_EL1);
-	control = read_sysreg(ICC_CTLR_EL1);
-	binary_point = read_sysreg(ICC_BPR1_EL1);
-	enabled = read_sysreg(ICC_IGRPEN1_EL1);
-	for (unsigned int i = 0; i < list_registers(); i++)
-		write_lr(i, 0);
-	write_sysreg(ICH_HCR_EL2, ICH_HCR_EN);
-	write_sysreg(ICH_VMCR_EL2, VMCR_PMR(priority_mask) | VMCR_BPR1(binary_point) |
-					   (control & CTLR_EOIM ? VMCR_EOIM : 0) |
-					   (control & CTLR_CBPR ? VMCR_CBPR : 0) |
-					   (enabled & 1 ? VMCR_ENG1 : 0));
-	write_sysreg(ICH_AP1R0_EL2, read_sysreg(ICC_AP1R0_EL1));
-	isb();
+	reset_guests_view();
+	gic_set_hcr(ICH_HCR_EN);
+	if (gic_is_v2)
+		take_over_interface_v2();
+	else
+		take_over_interface();
 	own_interface();
 	take_over_private(cpu);
 	vgic_deliver_sgis(cpu);
@@ -366,71 +427,59 @@ int vgic_init_cpu(struct cpu *cpu)
 static void give_back_lr(uint64_t lr)
 {
 	uint64_t intid = lr & LR_VINTID;
-	volatile char *frame = gic_sgi_frame;
 	uint32_t bit = 1U << intid % 32;
 
 	if (intid < SGIS) {
 		if (lr & LR_PENDING)
-			mmio_write32(frame + GIC_ISPENDR, bit);
-		if (lr & LR_ACTIVE)
-			mmio_write32(frame + GIC_ISACTIVER, bit);
-	} else if (lr & LR_HW && !(lr & LR_ACTIVE)) {
-		if (intid < 32)
-			mmio_write32(frame + GIC_ISPENDR, bit);
-		else
 			gic_set_pending((unsigned int)intid);
-		write_sysreg(ICC_DIR_EL1, intid);
+		if (lr & LR_ACTIVE)
+			mmio_write32(gic_sgi_frame() + GIC_ISACTIVER, bit);
+	} else if (lr & LR_HW && !(lr & LR_ACTIVE)) {
+		gic_set_pending((unsigned int)intid);
+		gic_deactivate(intid);
 	}
 }
 
 void vgic_exit_cpu(void)
 {
 	struct arch_cpu *arch = &local->cpu->arch;
-	volatile char *frame = gic_sgi_frame;
-	uint64_t vmcr = read_sysreg(ICH_VMCR_EL2);
+	volatile char *frame = gic_sgi_frame();
 
-	write_sysreg(ICH_HCR_EL2, 0);
+	gic_set_hcr(0);
 	isb();
 	mmio_write32(frame + GIC_ICENABLER,
 		     (((1U << SGIS) - 1) & ~arch->sgi_enabled) | 1U << gic_maintenance_irq);
 	for (unsigned int i = 0; i < SGIS; i++)
 		frame[GIC_IPRIORITYR + i] = (char)arch->sgi_priority[i];
-	if (gic_has_fiq()) {
-		write_sysreg(ICC_IGRPEN0_EL1, local->linux_state.icc_igrpen0);
+	if (gic_has_fiq())
 		mmio_write32(frame + GIC_IGROUPR,
 			     mmio_read32(frame + GIC_IGROUPR) | 1U << KICK_FIQ);
-	}
-	for (unsigned int i = 0; i < list_registers(); i++) {
+	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
 		if (lr & (LR_PENDING | LR_ACTIVE))
 			give_back_lr(lr);
-		write_lr(i, 0);
 	}
-	mmio_write32(frame + GIC_ISPENDR, arch->sgi_pending);
-	write_sysreg(ICC_AP1R0_EL1, read_sysreg(ICH_AP1R0_EL2));
-	write_sysreg(ICH_AP1R0_EL2, 0);
-	write_sysreg(ICC_CTLR_EL1,
-		     (vmcr & VMCR_EOIM ? CTLR_EOIM : 0) | (vmcr & VMCR_CBPR ? CTLR_CBPR : 0));
-	write_sysreg(ICC_BPR1_EL1, vmcr >> 18 & 7);
-	write_sysreg(ICC_PMR_EL1, vmcr >> 24 & 0xff);
-	write_sysreg(ICC_IGRPEN1_EL1, !!(vmcr & VMCR_ENG1));
-	write_sysreg(ICH_VMCR_EL2, 0);
-	isb();
+	for (unsigned int i = 0; i < SGIS; i++)
+		if (arch->sgi_pending & 1U << i)
+			gic_set_pending(i);
+	if (gic_is_v2)
+		give_back_interface_v2();
+	else
+		give_back_interface();
+	reset_guests_view();
 }
 
 /* Nothing of the former owner is delivered, and what it had in work in the hardware ends. */
 void vgic_reset_cpu(struct cpu *cpu)
 {
-	for (unsigned int i = 0; i < list_registers(); i++) {
+	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
 		if (lr & (LR_PENDING | LR_ACTIVE) && lr & LR_HW)
-			write_sysreg(ICC_DIR_EL1, lr & LR_VINTID);
-		write_lr(i, 0);
+			gic_deactivate(lr & LR_VINTID);
 	}
-	write_sysreg(ICH_VMCR_EL2, 0);
-	write_sysreg(ICH_AP1R0_EL2, 0);
+	reset_guests_view();
 	own_interface();
 	if (is_direct(cpu->cell))
 		guests_interface();

@@ -109,10 +109,6 @@ static void inspect_pins(struct inspection *inspection, const struct cell *cell)
 
 int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
 {
-	struct cl_inspect_record functions = { .kind = CL_INSPECT_PCI,
-					       .cell = cell->id,
-					       .size = 1,
-					       .access = CL_MEM_READ | CL_MEM_WRITE };
 	int err;
 
 	inspect_memory(inspection, cell);
@@ -121,9 +117,7 @@ int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
 	if (err)
 		return err;
 	inspect_pins(inspection, cell);
-	for (functions.start = 0; functions.start < 65536; functions.start++)
-		if (pci_owns(cell, (uint32_t)functions.start))
-			inspect_add(inspection, &functions);
+	inspect_pci(inspection, cell);
 	return 0;
 }
 

@@ -185,11 +185,6 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	mmio_emulate(regs, address, write);
 }
 
-bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint64_t *value)
-{
-	return access_registers(address, write, size, value);
-}
-
 uint64_t arch_guest_pc(void)
 {
 	return guest_rip();

@@ -118,6 +118,26 @@ static __attribute__((noinline)) void uart_access(struct cell *cell, uint16_t po
 		uart_write(&cell->uart, port - COM1, (uint8_t)*value);
 }
 
+#define PCI_ENABLE BIT(31)
+
+static struct lock pci_lock; /* the hardware's port pair */
+
+/* Beyond the first 256 bytes only ECAM reaches. */
+uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
+			 uint32_t value)
+{
+	if (offset >= 0x100)
+		return pci_ecam_access(bdf, offset, size, write, value);
+	lock_take(&pci_lock);
+	port_out(PCI_ADDRESS, 4, (uint32_t)PCI_ENABLE | bdf << 8 | (offset & 0xfc));
+	if (write)
+		port_out((uint16_t)(PCI_DATA + (offset & 3)), size, value);
+	else
+		value = port_in((uint16_t)(PCI_DATA + (offset & 3)), size);
+	lock_drop(&pci_lock);
+	return value;
+}
+
 /* Ports 0xcf8 to 0xcff, but for the address as a whole */
 static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t port,
 						 unsigned int size, bool in, uint32_t *value)
@@ -158,8 +178,7 @@ void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value)
 		return;
 	}
 	local->exits[CL_EXIT_PIO]++;
-	if (unlikely((uint16_t)(port - COM1) < COM1_PORTS) &&
-	    cell->config->flags & CL_CELL_VUART)
+	if (unlikely((uint16_t)(port - COM1) < COM1_PORTS) && cell->config->flags & CL_CELL_VUART)
 		uart_access(cell, port, size, in, value);
 	else if (unlikely(cell == &root_cell))
 		root_access(port, size, in, value);

@@ -108,6 +108,11 @@ void arch_cell_entry(const struct cell *cell, struct arch_start *start)
 	start->ebx = cell->arch.comm_address;
 }
 
+void arch_stop_devices(const struct cell *cell)
+{
+	pci_stop(cell);
+}
+
 void arch_fill_comm(struct cl_comm *comm)
 {
 	comm->flags = x2apic_mode ? CL_COMM_X2APIC : 0;

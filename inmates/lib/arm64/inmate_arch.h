@@ -85,6 +85,46 @@ static inline void mmio_write8(uintptr_t address, uint8_t value)
 	__asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
 }
 
+/*
+ * Instructions that may fault: if the one between labels 1 and 2 of the assembler text does,
+ * execution goes on behind it with the exception's class (ESR_EL1.EC), plus FAULTED, in X16.
+ */
+#define FAULTED 0x100
+#define CAN_FAULT                       \
+	".pushsection .extable,\"a\"\n" \
+	".quad 1b, 2b\n"                \
+	".popsection\n"
+
+/* 0, or FAULTED | the class of the exception. */
+static inline unsigned int mmio_read32_safe(uint64_t address, uint32_t *value)
+{
+	register uint64_t fault __asm__("x16") = 0;
+	uint32_t got = 0;
+
+	__asm__ volatile("1: ldr %w1, [%2]\n2:\n" CAN_FAULT
+			 : "+r"(fault), "+r"(got)
+			 : "r"(address)
+			 : "memory");
+	*value = got;
+	return fault;
+}
+
+/* What was written there is to be executed. */
+static inline void sync_code(const void *start, size_t size)
+{
+	uint64_t ctr = read_sysreg(ctr_el0);
+	uintptr_t data_line = 4UL << (ctr >> 16 & 0xf), code_line = 4UL << (ctr & 0xf);
+	uintptr_t end = (uintptr_t)start + size, at;
+
+	for (at = (uintptr_t)start & ~(data_line - 1); at < end; at += data_line)
+		__asm__ volatile("dc cvau, %0" ::"r"(at) : "memory");
+	dsb();
+	for (at = (uintptr_t)start & ~(code_line - 1); at < end; at += code_line)
+		__asm__ volatile("ic ivau, %0" ::"r"(at) : "memory");
+	dsb();
+	isb();
+}
+
 static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	register uint64_t x0 __asm__("x0") = number;

@@ -7,13 +7,33 @@ void mmu_prepare(struct cl_comm *region);
 /* Called by the entry code of CPUs other than the first. */
 void arch_ap_start(uint32_t index);
 
-void gic_init(void);
-/* This CPU's part of it. */
-void gic_init_cpu(void);
-void gic_enable(unsigned int intid);
-/* The INTID of the interrupt that this CPU is to take, and that it has taken it. */
-unsigned int gic_acknowledge(void);
-void gic_end(unsigned int intid);
+/* Registers that both versions of the interrupt controller have, in the distributor or for each
+ * CPU. */
+#define GICD_CTLR	0x0000
+#define GICD_IGROUPR	0x0080
+#define GICD_ISENABLER	0x0100
+#define GICD_IPRIORITYR 0x0400
+
+#define PRIORITY  0xa0
+#define FIRST_SPI 32
+
+struct gic {
+	uint32_t intid_mask; /* in what acknowledge() returns */
+	void (*init)(void);
+	/* This CPU's part of it. */
+	void (*init_cpu)(void);
+	/* A shared interrupt goes to this CPU from then on. */
+	void (*enable)(unsigned int intid);
+	/* This CPU takes the interrupt that it gets; end() wants what it was. */
+	uint32_t (*acknowledge)(void);
+	void (*end)(uint32_t acknowledged);
+	/* Interrupts the CPU with this place in comm->hw_ids. */
+	void (*send)(unsigned int index, unsigned int intid);
+};
+
+extern const struct gic gicv2, gicv3;
+/* The one that this machine has. */
+extern const struct gic *gic;
 
 /* Where the PL011 is, known before the console is. */
 uint64_t console_address(void);

@@ -26,7 +26,7 @@ int64_t firmware_call(uint64_t function, uint64_t arg1, uint64_t arg2, uint64_t 
 void arch_ap_start(uint32_t index)
 {
 	write_sysreg(tpidr_el1, index);
-	gic_init_cpu();
+	gic->init_cpu();
 	ap_start();
 }
 

@@ -19,7 +19,7 @@ void timer_start(unsigned int intid, uint64_t period_tsc)
 	write_sysreg(cntv_cval_el0, rdtsc_ordered() + period_tsc);
 	write_sysreg(cntv_ctl_el0, CTL_ENABLE);
 	isb();
-	gic_enable(intid);
+	gic->enable(intid);
 }
 
 void timer_stop(void)

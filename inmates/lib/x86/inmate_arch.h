@@ -155,6 +155,27 @@ static inline unsigned int wrmsr_safe(uint32_t msr, uint64_t value)
 	return fault;
 }
 
+/* 0, or FAULTED | the vector of the exception. */
+static inline unsigned int mmio_read32_safe(uint64_t address, uint32_t *value)
+{
+	register uint64_t fault __asm__("r8") = 0;
+	uint32_t got = 0;
+
+	__asm__ volatile("1: movl (%2), %1\n2:\n" CAN_FAULT
+			 : "+r"(fault), "+a"(got)
+			 : "r"(address)
+			 : "memory");
+	*value = got;
+	return fault;
+}
+
+/* What was written there is to be executed. */
+static inline void sync_code(const void *start, size_t size)
+{
+	(void)start;
+	(void)size;
+}
+
 static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	int64_t result;

@@ -23,12 +23,7 @@ struct frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-struct fixup {
-	uint64_t fault, resume;
-};
-
 extern const char vector_entries[];
-extern const struct fixup extable_start[], extable_end[];
 void vector_main(struct frame *f);
 
 static struct gate idt[256];
@@ -41,17 +36,13 @@ void interrupt_handler(unsigned int vector, void (*handler)(void))
 
 static bool fix_up(struct frame *f)
 {
-	size_t count = ((uintptr_t)extable_end - (uintptr_t)extable_start) / sizeof(struct fixup);
-	size_t i;
+	uint64_t resume = find_fixup(f->rip);
 
-	for (i = 0; i < count; i++) {
-		if (extable_start[i].fault != f->rip)
-			continue;
-		f->rip = extable_start[i].resume;
-		f->r8 = FAULTED | f->vector;
-		return true;
-	}
-	return false;
+	if (!resume)
+		return false;
+	f->rip = resume;
+	f->r8 = FAULTED | f->vector;
+	return true;
 }
 
 static void exception(struct frame *f)

@@ -21,6 +21,7 @@ struct arch_start {
 /* Other CPUs of the same cell reach all of it but redist_phys by atomic operations only. */
 struct arch_cpu {
 	uint64_t redist_phys; /* GICR frames of this CPU */
+	uint8_t gic_target;   /* GICv2: its bit in GICD_ITARGETSR and GICD_SGIR */
 	bool starting;	      /* CPU_ON has been called, and it has not started yet */
 	uint32_t sgi_pending; /* bit n: SGI n is to be delivered */
 	uint32_t sgi_enabled; /* as the guest has it in GICR_ISENABLER0 */

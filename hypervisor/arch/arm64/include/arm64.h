@@ -123,10 +123,13 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 void gic_reset_cpu(
 	struct cpu *cpu);	   /* this CPU's redistributor: nothing enabled, pending, active */
 void gic_send_sgi(uint64_t value); /* the guest's write to ICC_SGI1R_EL1 */
-void gic_map_cpu(const struct cpu *cpu);  /* this CPU's redistributor frames */
-void gic_set_pending(unsigned int intid); /* a shared interrupt */
+void gic_map_cpu(struct cpu *cpu); /* where this CPU's private registers are */
+void gic_set_pending(unsigned int intid); /* shared, or private to this CPU */
+void gic_clear_sgis(void);		  /* none is pending at this CPU */
+void gic_send_v2(const struct cpu *cpu, unsigned int sgi);
 extern unsigned int gic_maintenance_irq;
-#define gic_sgi_frame ((volatile char *)LOCAL_GICR + PAGE_SIZE) /* of this CPU's redistributor */
+/* Registers of this CPU's private interrupts, laid out as below. */
+volatile char *gic_sgi_frame(void);
 uint32_t gic_guest_ppis(void); /* bits of the private interrupts that guests have */
 
 /* Offsets in the SGI frame and, for what is shared, in the distributor; IHI 0069, 12.9 and 12.11 */

@@ -12,6 +12,8 @@
 /* Pages at DEVICE_BASE */
 #define DEVICE_PAGE_GICD    0 /* 16 pages */
 #define DEVICE_PAGE_CONSOLE 16
+#define DEVICE_PAGE_GICC    17 /* GICv2; 2 pages */
+#define DEVICE_PAGE_GICH    19
 
 /* Pages at LOCAL_BASE */
 #define LOCAL_PAGE_STACK   1 /* two pages; 0 and 3 are never mapped: guards */

@@ -7,6 +7,7 @@
 #include <asm.h>
 #include <cell.h>
 #include <layout.h>
+#include <pci.h>
 
 /*
  * Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and the code
@@ -159,19 +160,6 @@ void pio_move(const struct cell *cell, bool to_cell); /* between root and the ce
 /* root, INS and OUTS: true if it has the ports now, and tries again */
 bool pio_open_for_root(uint16_t port, unsigned int size, bool in);
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
-
-/* pci.c */
-/* bdf: bus << 8 | device << 3 | function. What the cell does not own reads as ones. */
-uint32_t pci_config_read(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size);
-void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsigned int size,
-		      uint32_t value);
-/* An access at an address from ecam_start to ecam_end - 1 */
-uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size);
-void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value);
-extern uint64_t ecam_start, ecam_end;
-bool pci_owns(const struct cell *cell, uint32_t bdf);
-void pci_init(const struct cl_platform *platform);
-void pci_move(const struct cell *cell, bool to_cell); /* its functions, from root or back */
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);

@@ -4,10 +4,6 @@
 #include "../internal.h"
 
 /* Arm IHI 0069, 12.9: distributor */
-#define GICD_CTLR	 0x0000
-#define GICD_IGROUPR	 0x0080
-#define GICD_ISENABLER	 0x0100
-#define GICD_IPRIORITYR	 0x0400
 #define GICD_IROUTER	 0x6000
 #define CTLR_ENABLE_GRP1 0x2
 #define CTLR_ARE	 0x10
@@ -23,28 +19,8 @@
 #define WAKER_SLEEP	     0x2
 #define WAKER_CHILDREN_SLEEP 0x4
 
-#define PRIORITY  0xa0
-#define FIRST_SPI 32
-
 /* of each CPU */
 static uintptr_t redists[CL_COMM_MAX_CPUS];
-
-static uint32_t dist_read(unsigned int reg)
-{
-	return mmio_read32(comm->gic_dist + reg);
-}
-
-static void dist_write(unsigned int reg, uint32_t value)
-{
-	mmio_write32(comm->gic_dist + reg, value);
-}
-
-uint32_t cpu_hw_id(void)
-{
-	uint64_t mpidr = read_sysreg(mpidr_el1);
-
-	return (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
-}
 
 static uintptr_t find_redist(void)
 {
@@ -64,17 +40,17 @@ static uintptr_t find_redist(void)
 
 static void dist_wait(void)
 {
-	while (dist_read(GICD_CTLR) & CTLR_RWP)
+	while (mmio_read32(comm->gic_dist + GICD_CTLR) & CTLR_RWP)
 		cpu_relax();
 }
 
-void gic_init(void)
+static void init(void)
 {
-	dist_write(GICD_CTLR, CTLR_ENABLE_GRP1 | CTLR_ARE);
+	mmio_write32(comm->gic_dist + GICD_CTLR, CTLR_ENABLE_GRP1 | CTLR_ARE);
 	dist_wait();
 }
 
-void gic_init_cpu(void)
+static void init_cpu(void)
 {
 	uintptr_t redist = find_redist();
 	unsigned int i;
@@ -98,45 +74,49 @@ void gic_init_cpu(void)
 	isb();
 }
 
-/* A shared interrupt goes to this CPU from then on. */
-void gic_enable(unsigned int intid)
+static void enable(unsigned int intid)
 {
 	uintptr_t base = intid < FIRST_SPI ? redists[cpu_index()] + GICR_SGI : comm->gic_dist;
 	unsigned int word = intid / 32 * 4;
 	uint32_t bit = 1U << intid % 32;
 
 	if (intid >= FIRST_SPI) {
-		dist_write(GICD_IGROUPR + word, dist_read(GICD_IGROUPR + word) | bit);
-		dist_write(GICD_IROUTER + 8 * intid, cpu_hw_id() & 0xffffff);
-		dist_write(GICD_IROUTER + 8 * intid + 4, cpu_hw_id() >> 24);
+		mmio_write32(base + GICD_IGROUPR + word,
+			     mmio_read32(base + GICD_IGROUPR + word) | bit);
+		mmio_write32(base + GICD_IROUTER + 8 * intid, cpu_hw_id() & 0xffffff);
+		mmio_write32(base + GICD_IROUTER + 8 * intid + 4, cpu_hw_id() >> 24);
 		mmio_write8(base + GICD_IPRIORITYR + intid, PRIORITY);
 	}
 	mmio_write32(base + GICD_ISENABLER + word, bit);
 }
 
-unsigned int gic_acknowledge(void)
+static uint32_t acknowledge(void)
 {
-	unsigned int intid = read_sysreg(icc_iar1_el1) & 0xffffff;
-
-	/* before any access to what raised it */
-	dsb();
-	return intid;
+	return read_sysreg(icc_iar1_el1);
 }
 
-void gic_end(unsigned int intid)
+static void end(uint32_t acknowledged)
 {
-	write_sysreg(icc_eoir1_el1, intid);
+	write_sysreg(icc_eoir1_el1, acknowledged);
 	isb();
 }
 
-void ipi_send(unsigned int index, unsigned int intid)
+static void send(unsigned int index, unsigned int intid)
 {
 	uint32_t id = comm->hw_ids[index];
 	uint64_t aff3 = id >> 24, aff2 = id >> 16 & 0xff, aff1 = id >> 8 & 0xff, aff0 = id & 0xff;
 
-	/* what was written before it is to be seen by the receiver */
-	dsb();
 	write_sysreg(icc_sgi1r_el1, aff3 << 48 | aff0 / 16 << 44 | aff2 << 32 |
 					    (uint64_t)intid << 24 | aff1 << 16 | 1ULL << aff0 % 16);
 	isb();
 }
+
+const struct gic gicv3 = {
+	.intid_mask = 0xffffff,
+	.init = init,
+	.init_cpu = init_cpu,
+	.enable = enable,
+	.acknowledge = acknowledge,
+	.end = end,
+	.send = send,
+};

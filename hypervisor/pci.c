@@ -3,14 +3,11 @@
  * PCI configuration space. Each function belongs to root or to the one cell that its config names.
  * Nobody has ECAM pages mapped: all accesses come here.
  */
-#include <x86.h>
-
-#define ENABLE BIT(31)
+#include <arch.h>
+#include <pci.h>
 
 uint64_t ecam_start __ro_after_init, ecam_end __ro_after_init;
 static uint64_t ecam_bus_0 __ro_after_init; /* where bus 0 would be: MCFG need not begin with it */
-
-static struct lock hardware_lock; /* the port pair */
 
 /*
  * What a cell may write in the header of its own function (PCI Local Bus 3.0, 6.1), by byte. Base
@@ -51,27 +48,22 @@ bool pci_owns(const struct cell *cell, uint32_t bdf)
 	return bdf < 65536 && !(taken[index_nospec(bdf / 8, sizeof(taken))] & 1 << bdf % 8);
 }
 
+uint32_t pci_ecam_access(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
+			 uint32_t value)
+{
+	uint64_t phys = ecam_bus_0 + ((uint64_t)bdf << 12), value64 = value;
+
+	if (phys < ecam_start || phys >= ecam_end)
+		return ~0U;
+	/* Well-formed accesses stay within the page. */
+	(void)arch_access_registers(phys + offset, write, size, &value64);
+	return (uint32_t)value64;
+}
+
 static uint32_t hardware(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
 			 uint32_t value)
 {
-	/* Beyond the first 256 bytes only ECAM reaches. */
-	if (offset >= 0x100) {
-		uint64_t phys = ecam_bus_0 + (bdf << 12), value64 = value;
-
-		if (phys < ecam_start || phys >= ecam_end)
-			return ~0U;
-		/* Well-formed accesses stay within the page. */
-		(void)access_registers(phys + offset, write, size, &value64);
-		return (uint32_t)value64;
-	}
-	lock_take(&hardware_lock);
-	port_out(PCI_ADDRESS, 4, (uint32_t)ENABLE | bdf << 8 | (offset & 0xfc));
-	if (write)
-		port_out((uint16_t)(PCI_DATA + (offset & 3)), size, value);
-	else
-		value = port_in((uint16_t)(PCI_DATA + (offset & 3)), size);
-	lock_drop(&hardware_lock);
-	return value;
+	return arch_pci_access(bdf, offset, size, write, value);
 }
 
 #define CLASS_BRIDGE	  0x06
@@ -194,7 +186,7 @@ static void stop_device(uint32_t bdf)
 	}
 }
 
-void arch_stop_devices(const struct cell *cell)
+void pci_stop(const struct cell *cell)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
 

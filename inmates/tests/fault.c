@@ -2,21 +2,24 @@
 /*
  * Misbehaves on request. Command line: what= one of
  *
- *   triple	triple fault
- *   port	read and write port=N (0x70), width=1, 2 or 4
- *   msr	read msr=N (0xc0010015), write back what was read, or value=N
  *   mem	read, then (unless readonly) write address=N
  *   scan	read the first word of each page from start=N to end=N
- *   ipi	send fixed, NMI, INIT and startup IPIs to APIC ids first=N to last=N, count=N times
  *   garbage	run fill=N bytes (0xcc, 0xff, 0x00 ...), or with fill=unmapped memory beyond the RAM
  *   hlt	halt with interrupts off and without a word
  *   flood	count=N hypercalls of all numbers, known and unknown, with odd arguments
  *   hypercall	the one with number=N
  *   loop	never end; counts in comm->heartbeat
  *
+ * or what <arch>/fault_arch.h has.
+ *
  * What was survived is printed, line by line, and "fault: survived" at the end.
  */
 #include <inmate.h>
+
+struct fault {
+	const char *name;
+	void (*run)(void);
+};
 
 static uint64_t required(const char *key)
 {
@@ -29,77 +32,13 @@ static uint64_t required(const char *key)
 	return value;
 }
 
-static void triple(void)
-{
-	struct __attribute__((packed)) {
-		uint16_t limit;
-		uint64_t base;
-	} none = { 0, 0 };
-
-	__asm__ volatile("lidt %0; ud2" ::"m"(none));
-}
-
-static void port(void)
-{
-	uint16_t number = cmdline_number("port", 0x70);
-	uint64_t width = cmdline_number("width", 1);
-	uint32_t value;
-
-	if (width == 4)
-		value = inl(number);
-	else if (width == 2)
-		value = inw(number);
-	else
-		value = inb(number);
-	printf("fault: port 0x%x reads 0x%x\n", number, value);
-	if (width == 4)
-		outl(number, value);
-	else if (width == 2)
-		outw(number, value);
-	else
-		outb(number, value);
-	printf("fault: port 0x%x was written\n", number);
-}
-
-static void print_msr(const char *what, uint32_t number, unsigned int fault, uint64_t value)
-{
-	if (fault)
-		printf("fault: %s 0x%x: exception %u\n", what, number, fault & 0xff);
-	else
-		printf("fault: %s 0x%x: 0x%llx\n", what, number, (unsigned long long)value);
-}
-
-static void msr(void)
-{
-	uint32_t number = cmdline_number("msr", 0xc0010015);
-	unsigned int fault;
-	uint64_t value;
-
-	fault = rdmsr_safe(number, &value);
-	print_msr("rdmsr", number, fault, value);
-	value = cmdline_number("value", value);
-	print_msr("wrmsr", number, wrmsr_safe(number, value), value);
-}
-
-/* 0, or FAULTED | the vector of the exception. */
-static unsigned int read_safe(uint64_t address, uint32_t *value)
-{
-	register uint64_t fault __asm__("r8") = 0;
-	uint32_t got = 0;
-
-	__asm__ volatile("1: movl (%2), %1\n2:\n" CAN_FAULT
-			 : "+r"(fault), "+a"(got)
-			 : "r"(address)
-			 : "memory");
-	*value = got;
-	return fault;
-}
+#include "fault_arch.h"
 
 static void mem(void)
 {
 	uint64_t address = required("address");
 	uint32_t value;
-	unsigned int fault = read_safe(address, &value);
+	unsigned int fault = mmio_read32_safe(address, &value);
 
 	if (fault)
 		printf("fault: reading 0x%llx: exception %u\n", (unsigned long long)address,
@@ -121,35 +60,13 @@ static void scan(void)
 
 	for (; address < end; address += 0x1000) {
 		pages++;
-		if (read_safe(address, &value))
+		if (mmio_read32_safe(address, &value))
 			continue;
 		readable++;
 		ones += value == 0xffffffff;
 	}
 	printf("fault: %llu pages, %llu readable, %llu of them read as ones\n",
 	       (unsigned long long)pages, (unsigned long long)readable, (unsigned long long)ones);
-}
-
-static void ipi(void)
-{
-	static const uint32_t kinds[] = { ICR_FIXED | 0xd0, ICR_NMI, ICR_INIT, ICR_STARTUP | 0x10 };
-	uint32_t first = cmdline_number("first", 0);
-	uint32_t last = cmdline_number("last", 15);
-	uint64_t count = cmdline_number("count", 1);
-	uint64_t sent = 0;
-	uint32_t id;
-	unsigned int i;
-
-	for (; count; count--)
-		for (id = first; id <= last; id++)
-			for (i = 0; i < 4; i++) {
-				/* its own CPU it may reset, but that would end the test */
-				if (id == apic_id())
-					continue;
-				apic_send(id, kinds[i]);
-				sent++;
-			}
-	printf("fault: %llu IPIs were sent\n", (unsigned long long)sent);
 }
 
 static void garbage(void)
@@ -167,6 +84,7 @@ static void garbage(void)
 	}
 	for (i = 0; i < sizeof(page); i++)
 		page[i] = fill;
+	sync_code(page, sizeof(page));
 	((void (*)(void))page)();
 }
 
@@ -198,20 +116,9 @@ static void loop(void)
 			comm->heartbeat++;
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} faults[] = {
-	{ "triple", triple },
-	{ "port", port },
-	{ "msr", msr },
-	{ "mem", mem },
-	{ "scan", scan },
-	{ "ipi", ipi },
-	{ "garbage", garbage },
-	{ "hlt", inmate_stop },
-	{ "flood", flood },
-	{ "loop", loop },
+static const struct fault faults[] = {
+	ARCH_FAULTS{ "mem", mem },	{ "scan", scan },   { "garbage", garbage },
+	{ "hlt", inmate_stop },		{ "flood", flood }, { "loop", loop },
 	{ "hypercall", one_hypercall },
 };
 
