@@ -132,9 +132,9 @@ kernels: setup
 # In steps: nothing can be built before the setup.
 built: kernels
 	@for arch in $(ARCHS); do \
-		$(MAKE) --no-print-directory ARCH=$$arch all test-modules static-tools || exit 1; \
+		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools || exit 1; \
 	done
-	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) fault-inject icount
+	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) icount
 
 test: built fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
