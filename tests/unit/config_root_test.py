@@ -79,6 +79,7 @@ class ConfigRoot(unittest.TestCase):
             ".version = 3, .maintenance_irq = 25,",
             ".dist_phys = 0x8000000, .redist_phys = 0x80a0000, .redist_size = 0xf60000",
             "{ 0x8000000, { 0xffffffffffffffff, 0xfffffff }, 928 }",
+            ".ecam_phys = 0x4010000000, .ecam_first_bus = 0, .ecam_last_bus = 255,",
             # no driver has claimed these
             "/* fw-cfg@9020000 */\n\t{ 0x9020000, 0x9020000, 0x1000,",
             "/* its@8080000 */\n\t{ 0x8080000, 0x8080000, 0x20000,",
@@ -86,12 +87,14 @@ class ConfigRoot(unittest.TestCase):
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("{ 0x8000000, 0x8000000,", source)
         self.assertNotIn("{ 0x80a0000,", source)
+        self.assertNotIn("{ 0x4010000000,", source)
 
     def test_device_tree_gicv2(self):
         source = self.assert_in_config(
             "qemu-virt-gicv2", ".version = 2, .maintenance_irq = 25,",
             ".cpu_phys = 0x8010000, .hyp_phys = 0x8030000, .vcpu_phys = 0x8040000")
         self.assertNotIn("{ 0x8010000,", source)
+        self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
 
     def test_device_tree_console(self):
         result = config_root(HERE / "machines/qemu-virt-gicv3", "--console", "0x9010000")
@@ -100,9 +103,9 @@ class ConfigRoot(unittest.TestCase):
 
     def test_committed_root_config(self):
         """The hand-written configs of the test machines, against the demo cells."""
-        for arch in ("x86", "arm64"):
-            with self.subTest(arch=arch):
-                source = (TOP / "configs" / arch / "qemu-root.c").read_text(encoding="ascii")
+        for arch, name in (("x86", "qemu-root"), ("arm64", "qemu-root"), ("arm64", "qemu-root-gicv2")):
+            with self.subTest(arch=arch, name=name):
+                source = (TOP / "configs" / arch / f"{name}.c").read_text(encoding="ascii")
                 self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch=arch)
 
     def test_no_addresses(self):
