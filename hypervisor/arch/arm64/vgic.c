@@ -449,6 +449,8 @@ void vgic_exit_cpu(void)
 	isb();
 	mmio_write32(frame + GIC_ICENABLER,
 		     (((1U << SGIS) - 1) & ~arch->sgi_enabled) | 1U << gic_maintenance_irq);
+	/* The reset of a CPU has switched them off in the hardware. */
+	mmio_write32(frame + GIC_ISENABLER, arch->sgi_enabled);
 	for (unsigned int i = 0; i < SGIS; i++)
 		frame[GIC_IPRIORITYR + i] = (char)arch->sgi_priority[i];
 	if (gic_has_fiq())
