@@ -47,15 +47,15 @@
 
 #define FIRST_SPI	 32
 #define SGI_BITS	 0xffffU
+#define SGI_NUMBER	 (0xfUL << 24) /* ICC_SGI1R_EL1.INTID */
 #define DEFAULT_PRIORITY 0xa0
 
 /* EL2's own timers, physical and virtual: BSA, "PPI assignments" */
 #define EL2_TIMERS (BIT(26) | BIT(28))
 
-#define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
-
 unsigned int gic_maintenance_irq __ro_after_init;
 bool gic_is_v2 __ro_after_init, gic_needs_eoi __ro_after_init;
+uint64_t gic_dist_phys __ro_after_init;
 static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint64_t dist_size __ro_after_init;
@@ -129,6 +129,7 @@ int gic_init(const struct cl_config *config)
 
 	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
 	gic_is_v2 = gic.version == 2;
+	gic_dist_phys = gic.dist_phys;
 	dist_size = gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
 	gic_maintenance_irq = gic.maintenance_irq;
 	for (unsigned int i = 0; i < dist_size / PAGE_SIZE; i++)
@@ -515,10 +516,12 @@ static void access_targets(const struct cell *cell, unsigned int first, bool wri
 
 static void set_pending(struct cpu *cpu, unsigned int sgi)
 {
+	bool self = cpu == arch_this_cpu();
+
+	if (self && vgic_inject_sgi(cpu, sgi))
+		return;
 	__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
-	if (cpu == arch_this_cpu())
-		vgic_deliver_sgis(cpu);
-	else
+	if (!self)
 		cpu_post(cpu, CPU_EV_ARCH);
 }
 
@@ -739,8 +742,7 @@ static struct cpu *cpu_of_redist(const struct cell *cell, uint64_t frame)
 	return NULL;
 }
 
-static __attribute__((noinline)) void access_rest(uint64_t address, bool write, unsigned int size,
-						  uint64_t *value)
+void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
 	struct cell *cell = local->cpu->cell;
 	uint64_t offset = address - gic.dist_phys;
@@ -769,28 +771,8 @@ static __attribute__((noinline)) void access_rest(uint64_t address, bool write, 
 		*value = 0;
 }
 
-/* Shared interrupts on and off, the most frequent access, by the shortest way. */
-__no_canary void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
-{
-	uint64_t offset = address - gic.dist_phys;
-	uint64_t word = (offset & 0x7f) / 4;
-	uint32_t mine;
-
-	if (unlikely(size != 4 || offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER ||
-		     offset & 3 || !word)) {
-		access_rest(address, write, size, value);
-		return;
-	}
-	local->exits[CL_EXIT_IOAPIC]++;
-	mine = local->cpu->cell->arch.spis[word];
-	if (write)
-		mmio_write32(gicd + offset, (uint32_t)*value & mine);
-	else
-		*value = mmio_read32(gicd + offset) & mine;
-}
-
 /* CPUs that are not the cell's are not there. */
-void gic_send_sgi(uint64_t value)
+static __attribute__((noinline)) void send_to_all(uint64_t value)
 {
 	const struct cell *cell = local->cpu->cell;
 	unsigned int sgi = value >> 24 & 0xf;
@@ -815,4 +797,13 @@ void gic_send_sgi(uint64_t value)
 				vgic_send_sgi(cpu, sgi);
 		}
 	}
+}
+
+void gic_send_sgi(uint64_t value)
+{
+	struct cpu *cpu = local->cpu;
+
+	if ((value & ~SGI_NUMBER) != cpu->arch.self_sgi || is_direct(cpu->cell) ||
+	    !vgic_inject_sgi(cpu, value >> 24 & 0xf))
+		send_to_all(value);
 }

@@ -95,6 +95,8 @@ static void update_room(void)
 	gic_set_priority_mask(full ? LOWEST_PRIORITY_OF_GUESTS : 0xff);
 }
 
+static uint64_t all_lrs __ro_after_init; /* a bit for each list register */
+
 /* There is a free one: update_room() sees to that. */
 static inline __attribute__((always_inline)) void inject(bool v2, uint64_t value)
 {
@@ -112,7 +114,7 @@ static inline __attribute__((always_inline)) void inject(bool v2, uint64_t value
 /* The list register that has this interrupt, which is not of the hardware; -1: none. */
 static int find_lr(unsigned int intid)
 {
-	uint64_t in_use = ~gic_free_lrs() & (BIT(gic_list_registers()) - 1);
+	uint64_t in_use = ~gic_free_lrs() & all_lrs;
 
 	for (; in_use; in_use &= in_use - 1) {
 		unsigned int lr = (unsigned int)__builtin_ctzl(in_use);
@@ -126,15 +128,22 @@ static int find_lr(unsigned int intid)
 /* Interrupts without an active state in the hardware: once more while in a list register is once. */
 static bool inject_software(unsigned int intid, uint8_t priority)
 {
-	int lr = find_lr(intid);
+	uint64_t free = gic_free_lrs();
+	int lr = likely(free == all_lrs) ? -1 : find_lr(intid);
 
 	if (lr >= 0)
 		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);
-	else if (gic_free_lrs())
+	else if (free)
 		inject(gic_is_v2, LR_PENDING | LR_PRIORITY(priority) | intid);
 	else
 		return false;
 	return true;
+}
+
+bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi)
+{
+	return READ_ONCE(cpu->arch.sgi_enabled) & 1U << sgi &&
+	       inject_software(sgi, cpu->arch.sgi_priority[index_nospec(sgi, SGIS)]);
 }
 
 void vgic_deliver_sgis(struct cpu *cpu)
@@ -458,6 +467,8 @@ int vgic_init_cpu(struct cpu *cpu)
 	}
 	gic_map_cpu(cpu);
 	gic_use_fiq(true);
+	all_lrs = BIT(gic_list_registers()) - 1;
+	cpu->arch.self_sgi = sgi_to(cpu, 0);
 	reset_guests_view();
 	gic_set_hcr(ICH_HCR_EN);
 	if (gic_is_v2)

@@ -126,6 +126,8 @@ void gic_stop(const struct cell *cell); /* its shared interrupts as after a rese
 void gic_fill_comm(struct cl_comm *comm);
 bool gic_owns(const struct cell *cell, uint64_t intid); /* may it end this one? */
 bool gic_is_at(uint64_t address);
+extern uint64_t gic_dist_phys;
+#define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
 /* An access by the guest at an address for which gic_is_at() */
 void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
 void gic_reset_cpu(
@@ -185,6 +187,8 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
+/* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
+bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 
 /* No interrupt of a guest has a lower number: what the hypervisor itself needs goes first. */
 #define LOWEST_PRIORITY_OF_GUESTS 0x10
