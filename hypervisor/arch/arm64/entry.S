@@ -251,3 +251,12 @@ arm64_clear_fp:
 	msr	fpcr, xzr
 	msr	fpsr, xzr
 	ret
+
+/* Where there is SVE: predicates and FFR; to write V registers has cleared the rest of Z registers. */
+	.globl	arm64_clear_sve
+arm64_clear_sve:
+	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	.inst	0x2518e400 | \n		/* pfalse p\n.b */
+	.endr
+	.inst	0x25289000		/* wrffr p0.b */
+	ret

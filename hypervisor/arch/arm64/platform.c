@@ -8,6 +8,7 @@
 #include <pci.h>
 
 void arm64_clear_fp(void);
+void arm64_clear_sve(void);
 
 uint8_t phys_bits __ro_after_init;
 
@@ -252,6 +253,27 @@ static void reset_debug(void)
 	}
 }
 
+/* Of pointer authentication: ID_AA64ISAR1_EL1 and ID_AA64ISAR2_EL1 say what there is. */
+static void reset_keys(void)
+{
+	uint64_t isar1 = read_sysreg(id_aa64isar1_el1), isar2 = read_sysreg(S3_0_C0_C6_2);
+
+	if (isar1 & 0xff0 || isar2 & 0xf000) {
+		write_sysreg(S3_0_C2_C1_0, 0); /* APIAKeyLo_EL1, APIAKeyHi_EL1 */
+		write_sysreg(S3_0_C2_C1_1, 0);
+		write_sysreg(S3_0_C2_C1_2, 0); /* APIB */
+		write_sysreg(S3_0_C2_C1_3, 0);
+		write_sysreg(S3_0_C2_C2_0, 0); /* APDA */
+		write_sysreg(S3_0_C2_C2_1, 0);
+		write_sysreg(S3_0_C2_C2_2, 0); /* APDB */
+		write_sysreg(S3_0_C2_C2_3, 0);
+	}
+	if (isar1 & 0xff000000 || isar2 & 0xf00) {
+		write_sysreg(S3_0_C2_C3_0, 0); /* APGA */
+		write_sysreg(S3_0_C2_C3_1, 0);
+	}
+}
+
 void arch_cpu_reset(struct cpu *cpu)
 {
 	__atomic_store_n(&cpu->arch.starting, false, __ATOMIC_SEQ_CST);
@@ -259,6 +281,10 @@ void arch_cpu_reset(struct cpu *cpu)
 	vgic_reset_cpu(cpu);
 	memset(current_regs, 0, sizeof(*current_regs));
 	arm64_clear_fp();
+	/* SVE is there, and does not trap here. */
+	if (read_sysreg(id_aa64pfr0_el1) >> 32 & 0xf && !(read_sysreg(cptr_el2) & CPTR_TZ))
+		arm64_clear_sve();
+	reset_keys();
 	write_sysreg(sctlr_el1, SCTLR_EL1_RESET);
 	write_sysreg(cpacr_el1, 0);
 	write_sysreg(ttbr0_el1, 0);

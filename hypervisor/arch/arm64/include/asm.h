@@ -23,6 +23,8 @@
 #define HCR_APK	  BIT(40)
 #define HCR_API	  BIT(41)
 
+#define CPTR_TZ BIT(8)
+
 #define MDCR_TPMCR BIT(5)
 #define MDCR_TPM   BIT(6)
 #define MDCR_TDA   BIT(9)
