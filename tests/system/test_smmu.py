@@ -60,8 +60,13 @@ def root_copies(machine, source, target):
 
 def refused(machine, cell):
     """What the SMMU has refused to the device while it was this cell's."""
-    machine.check("hvctl cell list")
     return [line for line in cloister.log_texts(machine) if f"SMMU: device 00:05.0 (cell '{cell}')" in line]
+
+
+def verify(machine):
+    """Exit status and output of hvctl verify; the former is 0 if all is well."""
+    answer = machine.run("hvctl verify", 60)
+    return answer.status, answer.output
 
 
 def read_disk(machine):
@@ -141,6 +146,11 @@ def test_devices_change_hands(enabled):
         root_copies(enabled, kernel(enabled), page)
         assert word(enabled, page) == word(enabled, kernel(enabled))
         start_cell(enabled, f"target={page:#x}")
+        status, text = verify(enabled)
+        assert status == 0, text
+        assert re.search(f"^DMA of functions +dma +{EDU:#x}-{EDU:#x} +rw-$", text, re.M)
+        enabled.check("hvctl cell load dma /inmates/dma.bin")
+        assert not re.search("^DMA of functions +dma ", verify(enabled)[1], re.M)
         enabled.check("hvctl cell destroy dma", 60)
         read_disk(enabled)
 

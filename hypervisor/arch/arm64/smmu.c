@@ -8,6 +8,7 @@
  * Commands are given under the management lock, but for those of enable.
  */
 #include <arm64.h>
+#include <inspect.h>
 #include <log.h>
 #include <page.h>
 #include <pci.h>
@@ -151,11 +152,22 @@ static void forget_translations(const struct cell *cell)
 	command(TLBI_S12_VMALL(cell->arch.vttbr >> 48), 0);
 }
 
+/* Words 2 and 3 */
+static uint64_t stream_control(const struct cell *cell)
+{
+	return cell->arch.vttbr >> 48 | STE_VTCR(stage2_control()) | STE_S2AA64 | STE_S2R;
+}
+
+static uint64_t stream_table(const struct cell *cell)
+{
+	return virt_to_phys(cell->arch.stage2.root);
+}
+
 static void fill_stream(uint64_t *ste, const struct cell *cell)
 {
 	ste[1] = STE_SHCFG_INCOMING;
-	ste[2] = cell->arch.vttbr >> 48 | STE_VTCR(stage2_control()) | STE_S2AA64 | STE_S2R;
-	ste[3] = virt_to_phys(cell->arch.stage2.root);
+	ste[2] = stream_control(cell);
+	ste[3] = stream_table(cell);
 	asm volatile("dsb ish" : : : "memory");
 	WRITE_ONCE(ste[0], STE_STAGE2);
 }
@@ -238,6 +250,34 @@ void smmu_flush_root(void)
 {
 	if (running)
 		forget_translations(&root_cell);
+}
+
+/* The cell by whose table these accesses translate, or CL_NO_CELL. */
+static uint32_t translated_for(const uint64_t *ste)
+{
+	for (unsigned int i = 0; i < CONFIG_MAX_CELLS; i++)
+		if (cells[i] && ste[0] == STE_STAGE2 && ste[2] == stream_control(cells[i]) &&
+		    ste[3] == stream_table(cells[i]))
+			return i;
+	return CL_NO_CELL;
+}
+
+void smmu_inspect(struct inspection *inspection)
+{
+	struct cl_inspect_record streams = { .kind = CL_INSPECT_STREAM,
+					     .size = 1,
+					     .access = CL_MEM_READ | CL_MEM_WRITE };
+
+	if (!running)
+		return;
+	for (streams.start = 0; streams.start < BIT(STREAM_BITS); streams.start++) {
+		const uint64_t *ste = stream_of((uint32_t)streams.start);
+
+		if (ste[0] == STE_ABORT)
+			continue;
+		streams.cell = translated_for(ste);
+		inspect_add(inspection, &streams);
+	}
 }
 
 static struct cell *owner_of(uint32_t stream)

@@ -170,6 +170,7 @@ int smmu_start(const struct cell *cell);      /* ... its memory; -EIO */
 void smmu_flush_root(void);		      /* after root's stage-2 table has lost something */
 void smmu_poll(void);			      /* log what was refused */
 bool smmu_is_at(uint64_t address);
+void smmu_inspect(struct inspection *inspection); /* of all cells */
 
 /* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
 bool gic_has_fiq(void);
