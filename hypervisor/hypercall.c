@@ -32,6 +32,8 @@ static int64_t disable(void)
 
 	if (err)
 		return err;
+	info.head.enabled = 0;
+	arch_this_cpu()->info->cell = CL_NO_CELL;
 	arch_leave_guest();
 }
 

@@ -176,3 +176,24 @@ def test_exits_per_timer_tick(enabled):
     else:
         # The end-of-interrupt register, and nothing besides the registers of the interrupt controller.
         assert set(more) == {"xapic"} and 1000 <= more["xapic"] <= 4000
+
+
+def test_cpus_reach_each_other_afterwards(machine):
+    """Interrupts between CPUs that were offline or in cells arrive when Linux has the machine again."""
+    cloister.enable(machine)
+    cloister.start(machine, "smp", "smp")
+    machine.check("echo 0 >/sys/devices/system/cpu/cpu3/online && echo 1 >/sys/devices/system/cpu/cpu3/online")
+    machine.check("hvctl cell destroy smp", 60)
+    cloister.disable(machine)
+    for cpu in range(4):
+        counts = [interrupts_between_cpus(machine, cpu)]
+        machine.check(f"taskset -c {(cpu + 1) % 4} sh -c 'for i in 1 2 3 4 5 6 7 8; do taskset -c {cpu} true; done'", 60)
+        counts.append(interrupts_between_cpus(machine, cpu))
+        assert counts[1] > counts[0], f"CPU {cpu} gets none"
+    cloister.assert_healthy(machine)
+
+
+def interrupts_between_cpus(machine, cpu):
+    """To reschedule and to call functions."""
+    lines = machine.check("grep -E '^ *(RES|CAL|IPI[01]):' /proc/interrupts").splitlines()
+    return sum(int(line.split()[1 + cpu]) for line in lines)

@@ -106,7 +106,8 @@ arm64_exit_start:
 	.balign	64
 	.ltorg
 
-.macro save_guest
+/* What C functions do not keep. */
+.macro save_early
 	sub	sp, sp, #GUEST_REGS_SIZE
 	stp	x0, x1, [sp, #0 * 8]
 	stp	x2, x3, [sp, #2 * 8]
@@ -117,13 +118,16 @@ arm64_exit_start:
 	stp	x12, x13, [sp, #12 * 8]
 	stp	x14, x15, [sp, #14 * 8]
 	stp	x16, x17, [sp, #16 * 8]
-	stp	x18, x19, [sp, #18 * 8]
-	stp	x20, x21, [sp, #20 * 8]
-	stp	x22, x23, [sp, #22 * 8]
-	stp	x24, x25, [sp, #24 * 8]
-	stp	x26, x27, [sp, #26 * 8]
-	stp	x28, x29, [sp, #28 * 8]
-	str	x30, [sp, #30 * 8]
+	str	x18, [sp, #18 * 8]
+	stp	x29, x30, [sp, #29 * 8]
+.endm
+
+.macro save_late
+	stp	x19, x20, [sp, #19 * 8]
+	stp	x21, x22, [sp, #21 * 8]
+	stp	x23, x24, [sp, #23 * 8]
+	stp	x25, x26, [sp, #25 * 8]
+	stp	x27, x28, [sp, #27 * 8]
 .endm
 
 /* A defect of the hypervisor: nothing is returned to. */
@@ -134,12 +138,25 @@ arm64_exit_start:
 	b	arm64_halt
 .endm
 
+/*
+ * Most exits are short: `handler` finds X0 to X18 of the guest in the frame and returns false. If it
+ * returns true, X19 to X28 are put there as well, and the function in `rest` may change all of them.
+ */
 .macro guest handler
 	.balign	128
-	save_guest
+	save_early
 	mov	x0, sp
 	bl	\handler
-	b	arm64_resume
+	cbz	w0, restore_early
+	b	after_\handler
+.endm
+
+.macro rest handler, function
+after_\handler:
+	save_late
+	mov	x0, sp
+	bl	\function
+	b	restore_all
 .endm
 
 	.balign	2048
@@ -166,10 +183,22 @@ arm64_vectors:
 	fatal	14
 	fatal	15
 
+	rest	trap_sync, trap_sync_rest
+	rest	trap_irq, cpu_handle_events
+	rest	trap_fiq, cpu_handle_events
+	rest	trap_serror, trap_serror_rest
+
 	.globl	arm64_resume
 arm64_resume:
 	ldr	x30, =GUEST_REGS
 	mov	sp, x30
+restore_all:
+	ldp	x19, x20, [sp, #19 * 8]
+	ldp	x21, x22, [sp, #21 * 8]
+	ldp	x23, x24, [sp, #23 * 8]
+	ldp	x25, x26, [sp, #25 * 8]
+	ldp	x27, x28, [sp, #27 * 8]
+restore_early:
 	ldp	x0, x1, [sp, #0 * 8]
 	ldp	x2, x3, [sp, #2 * 8]
 	ldp	x4, x5, [sp, #4 * 8]
@@ -179,13 +208,8 @@ arm64_resume:
 	ldp	x12, x13, [sp, #12 * 8]
 	ldp	x14, x15, [sp, #14 * 8]
 	ldp	x16, x17, [sp, #16 * 8]
-	ldp	x18, x19, [sp, #18 * 8]
-	ldp	x20, x21, [sp, #20 * 8]
-	ldp	x22, x23, [sp, #22 * 8]
-	ldp	x24, x25, [sp, #24 * 8]
-	ldp	x26, x27, [sp, #26 * 8]
-	ldp	x28, x29, [sp, #28 * 8]
-	ldr	x30, [sp, #30 * 8]
+	ldr	x18, [sp, #18 * 8]
+	ldp	x29, x30, [sp, #29 * 8]
 	add	sp, sp, #GUEST_REGS_SIZE
 	eret
 	/* Nothing is speculated past the return (straight-line speculation). */

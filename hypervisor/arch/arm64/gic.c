@@ -47,27 +47,23 @@
 
 #define FIRST_SPI	 32
 #define SGI_BITS	 0xffffU
+#define SGI_NUMBER	 (0xfUL << 24) /* ICC_SGI1R_EL1.INTID */
 #define DEFAULT_PRIORITY 0xa0
 
 /* EL2's own timers, physical and virtual: BSA, "PPI assignments" */
 #define EL2_TIMERS (BIT(26) | BIT(28))
 
-#define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
-
 unsigned int gic_maintenance_irq __ro_after_init;
-bool gic_is_v2 __ro_after_init;
+bool gic_is_v2 __ro_after_init, gic_needs_eoi __ro_after_init;
+uint64_t gic_dist_phys __ro_after_init;
 static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
+static uint64_t dist_size __ro_after_init;
 static uint32_t redist_stride __ro_after_init;
 static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
-
-static uint64_t dist_size(void)
-{
-	return gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
-}
 
 static uint64_t read_redist(uint64_t phys, uint32_t offset)
 {
@@ -105,6 +101,8 @@ static int init_v2(void)
 	for (unsigned int i = 0; i < 2; i++)
 		map_device(DEVICE_PAGE_GICC + i, gic.cpu_phys + i * PAGE_SIZE);
 	map_device(DEVICE_PAGE_GICH, gic.hyp_phys);
+	/* Only QEMU's says nothing of who has made it. */
+	gic_needs_eoi = !mmio_read32(gicd + GICD_IIDR);
 	if ((mmio_read32(gicd + GICD_V2_PIDR2) >> 4 & 0xf) != 2)
 		return cell_refuse(ENODEV, "GIC", "dist_phys", mmio_read32(gicd + GICD_V2_PIDR2), 2,
 				   "registers of a distributor of version 2 (GICD_PIDR2)");
@@ -131,8 +129,10 @@ int gic_init(const struct cl_config *config)
 
 	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
 	gic_is_v2 = gic.version == 2;
+	gic_dist_phys = gic.dist_phys;
+	dist_size = gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
 	gic_maintenance_irq = gic.maintenance_irq;
-	for (unsigned int i = 0; i < dist_size() / PAGE_SIZE; i++)
+	for (unsigned int i = 0; i < dist_size / PAGE_SIZE; i++)
 		map_device(DEVICE_PAGE_GICD + i, gic.dist_phys + i * PAGE_SIZE);
 	err = gic_is_v2 ? init_v2() : init_v3();
 	if (err)
@@ -167,7 +167,7 @@ uint32_t gic_guest_ppis(void)
 
 bool gic_is_at(uint64_t address)
 {
-	return address - gic.dist_phys < dist_size() || address - gic.redist_phys < gic.redist_size;
+	return address - gic.dist_phys < dist_size || address - gic.redist_phys < gic.redist_size;
 }
 
 /* GICv2: what a cell takes for the CPU interface is the virtual one of whatever CPU looks at it. */
@@ -516,10 +516,12 @@ static void access_targets(const struct cell *cell, unsigned int first, bool wri
 
 static void set_pending(struct cpu *cpu, unsigned int sgi)
 {
+	bool self = cpu == arch_this_cpu();
+
+	if (self && vgic_inject_sgi(cpu, sgi))
+		return;
 	__atomic_fetch_or(&cpu->arch.sgi_pending, 1U << sgi, __ATOMIC_SEQ_CST);
-	if (cpu == arch_this_cpu())
-		vgic_deliver_sgis(cpu);
-	else
+	if (!self)
 		cpu_post(cpu, CPU_EV_ARCH);
 }
 
@@ -750,7 +752,7 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		mmio_ignore(write, address, value);
 		return;
 	}
-	if (offset < dist_size()) {
+	if (offset < dist_size) {
 		local->exits[CL_EXIT_IOAPIC]++;
 		access_dist(cell, (unsigned int)offset, write, size, value);
 		return;
@@ -770,7 +772,7 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 }
 
 /* CPUs that are not the cell's are not there. */
-void gic_send_sgi(uint64_t value)
+static __attribute__((noinline)) void send_to_all(uint64_t value)
 {
 	const struct cell *cell = local->cpu->cell;
 	unsigned int sgi = value >> 24 & 0xf;
@@ -778,16 +780,30 @@ void gic_send_sgi(uint64_t value)
 				      (value >> 8 & 0xff00) | (value >> 40 & 0xf0));
 	bool all_others = value & BIT(40);
 
-	for_each_cpu_in(cell, i) {
-		struct cpu *cpu = &cpus[i];
+	for (unsigned int word = 0; word < (cpu_count + 63) / 64; word++) {
+		uint64_t members = READ_ONCE(cell->info->cpus[word]);
 
-		if (all_others
-			    ? cpu == local->cpu
-			    : (cpu->hw_id & ~0xfU) != cluster || !(value & BIT(cpu->hw_id & 0xf)))
-			continue;
-		if (!is_direct(cell))
-			set_pending(cpu, sgi);
-		else if (sgi != KICK_FIQ)
-			vgic_send_sgi(cpu, sgi);
+		for (; members; members &= members - 1) {
+			struct cpu *cpu = &cpus[64 * word + (unsigned int)__builtin_ctzl(members)];
+			bool wanted = all_others ? cpu != local->cpu
+						 : (cpu->hw_id & ~0xfU) == cluster &&
+							   value & BIT(cpu->hw_id & 0xf);
+
+			if (!wanted)
+				continue;
+			if (likely(!is_direct(cell)))
+				set_pending(cpu, sgi);
+			else if (sgi != KICK_FIQ)
+				vgic_send_sgi(cpu, sgi);
+		}
 	}
+}
+
+void gic_send_sgi(uint64_t value)
+{
+	struct cpu *cpu = local->cpu;
+
+	if ((value & ~SGI_NUMBER) != cpu->arch.self_sgi || is_direct(cpu->cell) ||
+	    !vgic_inject_sgi(cpu, value >> 24 & 0xf))
+		send_to_all(value);
 }

@@ -19,7 +19,6 @@ void arm64_smc(uint64_t *regs);
 #define OWNER_OEM	      3
 
 #define PSCI_64		   0x40000000
-#define PSCI_VERSION	   0x84000000
 #define PSCI_CPU_SUSPEND   0x84000001
 #define PSCI_CPU_OFF	   0x84000002
 #define PSCI_CPU_ON	   0x84000003
@@ -37,12 +36,12 @@ void arm64_smc(uint64_t *regs);
 #define ON_PENDING	   (-5)
 #define INVALID_ADDRESS	   (-9)
 
-#define VERSION_1_1	 0x10001
-#define MPIDR_AFFINITY	 0xff00ffffffUL
-#define STATE_ON	 0
-#define STATE_OFF	 1
-#define STATE_ON_PENDING 2
-#define NO_TRUSTED_OS	 2
+#define SMCCC_VERSION_1_1 0x10001
+#define MPIDR_AFFINITY	  0xff00ffffffUL
+#define STATE_ON	  0
+#define STATE_OFF	  1
+#define STATE_ON_PENDING  2
+#define NO_TRUSTED_OS	  2
 
 /* A CPU of the caller's cell by its MPIDR; all others are not present. */
 static struct cpu *find_cpu(uint64_t mpidr)
@@ -58,6 +57,12 @@ static struct cpu *find_cpu(uint64_t mpidr)
 	return NULL;
 }
 
+/* A CPU that has just come back from another cell may not have heard yet that it is to wait. */
+static bool is_off(const struct cpu *cpu)
+{
+	return READ_ONCE(cpu->waiting) || READ_ONCE(cpu->events) & CPU_EV_WAIT;
+}
+
 static int64_t cpu_on(uint64_t mpidr, uint64_t address, uint64_t argument)
 {
 	struct cpu *cpu = find_cpu(mpidr);
@@ -67,7 +72,7 @@ static int64_t cpu_on(uint64_t mpidr, uint64_t address, uint64_t argument)
 		return INVALID_PARAMETERS;
 	if (address & 3 || address >> phys_bits)
 		return INVALID_ADDRESS;
-	if (!READ_ONCE(cpu->waiting))
+	if (!is_off(cpu))
 		return READ_ONCE(cpu->events) & CPU_EV_START ? ON_PENDING : ALREADY_ON;
 	/* One caller at a time fills in where it starts. */
 	if (!__atomic_compare_exchange_n(&cpu->arch.starting, &free, true, false, __ATOMIC_SEQ_CST,
@@ -84,7 +89,7 @@ static int64_t affinity_info(uint64_t mpidr, uint64_t level)
 
 	if (!cpu || level)
 		return INVALID_PARAMETERS; /* PSCI 1.0: levels above 0 need not be there */
-	if (!READ_ONCE(cpu->waiting))
+	if (!is_off(cpu))
 		return STATE_ON;
 	return READ_ONCE(cpu->events) & CPU_EV_START ? STATE_ON_PENDING : STATE_OFF;
 }
@@ -155,7 +160,7 @@ static bool psci_call(struct guest_regs *regs, uint32_t function)
 
 	switch (function & ~PSCI_64) {
 	case PSCI_VERSION:
-		x[0] = VERSION_1_1;
+		x[0] = PSCI_VERSION_1_1;
 		return true;
 	case PSCI_CPU_SUSPEND:
 		x[0] = (uint64_t)cpu_suspend();
@@ -193,7 +198,7 @@ void smccc_call(struct guest_regs *regs)
 	if (psci_call(regs, function))
 		return;
 	if (function == SMCCC_VERSION) {
-		regs->x[0] = VERSION_1_1;
+		regs->x[0] = SMCCC_VERSION_1_1;
 	} else if (is_workaround(function) ||
 		   (function == SMCCC_ARCH_FEATURES && is_workaround((uint32_t)regs->x[1]))) {
 		forward(regs);

@@ -58,7 +58,7 @@ static const struct {
 	uint32_t reg;
 	uint8_t action;
 } sysreg_policy[] = {
-	{ SYSREG(3, 0, 12, 11, 5), SYSREG_SGI }, /* ICC_SGI1R_EL1 */
+	{ SYSREG_SGI1R, SYSREG_SGI },
 	{ SYSREG(3, 0, 1, 0, 1), SYSREG_ZERO },	 /* ACTLR_EL1: implementation defined */
 	{ SYSREG(2, 0, 0, 2, 2), SYSREG_ZERO },	 /* MDSCR_EL1: kernels clear it while starting */
 	{ SYSREG(2, 0, 1, 0, 4), SYSREG_ZERO },	 /* OSLAR_EL1: the lock is open */
@@ -86,17 +86,16 @@ static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
 	bool read = iss & 1;
 	uint64_t value = 0;
 
-	/* The one that is frequent. X31 is the zero register. */
-	if (likely(reg == sysreg_policy[0].reg && !read)) {
-		local->exits[CL_EXIT_ICR]++;
-		gic_send_sgi(rt == 31 ? 0 : regs->x[rt]);
-		guest_skip();
-		return;
-	}
 	local->exits[read ? CL_EXIT_MSR_READ : CL_EXIT_MSR_WRITE]++;
 	switch (sysreg_action(reg)) {
 	case SYSREG_ZERO:
 		break;
+	case SYSREG_SGI:
+		if (read)
+			break;
+		gic_send_sgi(rt == 31 ? 0 : regs->x[rt]);
+		guest_skip();
+		return;
 	case SYSREG_GIC:
 		if (read)
 			value = vgic_read_common(reg);
@@ -203,10 +202,12 @@ static void not_emulated(uint64_t address, bool write, uint32_t word)
 }
 
 /* What a load leaves in its register. */
-static uint64_t loaded(uint64_t value, unsigned int size, bool sign_extend, bool wide)
+static inline uint64_t loaded(uint64_t value, unsigned int size, bool sign_extend, bool wide)
 {
 	unsigned int shift = 64 - 8 * size;
 
+	if (likely(size == 4 && !sign_extend))
+		return (uint32_t)value;
 	value = value << shift >> shift;
 	if (sign_extend)
 		value = (uint64_t)((int64_t)(value << shift) >> shift);
@@ -298,8 +299,10 @@ static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
 			  arch_guest_pc());
 		return;
 	}
-	if (!fault_address(iss, &address) ||
-	    is_settled(address, write ? CL_MEM_WRITE : CL_MEM_READ))
+	if (!fault_address(iss, &address))
+		return;
+	/* Nobody has the interrupt controller mapped. */
+	if (!gic_is_at(address) && is_settled(address, write ? CL_MEM_WRITE : CL_MEM_READ))
 		return;
 	if (!(iss & ISS_ISV)) {
 		emulate(regs, address, write);
@@ -330,7 +333,81 @@ static void trap_instruction_abort(uint32_t iss)
 		inject_undefined();
 }
 
-void trap_sync(struct guest_regs *regs)
+/* A plain access to the interrupt controller's registers, and what a data abort says then. */
+#define PLAIN_MASK (0x3fULL << 26 | ISS_ISV | ISS_FNV | ISS_CM | ISS_S1PTW | FSC_KIND)
+#define PLAIN	   ((uint64_t)EC_DABT_LOWER << 26 | ISS_ISV | FSC_TRANSLATION)
+
+static __attribute__((noinline)) bool gic_plain(struct guest_regs *regs, uint64_t address,
+						uint32_t iss)
+{
+	unsigned int rt = ISS_SRT(iss), size = 1U << ISS_SAS(iss);
+	bool write = iss & ISS_WNR;
+	uint64_t value = 0;
+
+	if ((rt >= EARLY_REGS && rt != 31) || !gic_is_at(address))
+		return false;
+	if (write && rt != 31)
+		value = regs->x[rt];
+	gic_access(address, write, size, &value);
+	if (!write && rt != 31)
+		regs->x[rt] = loaded(value, size, iss & ISS_SSE, iss & ISS_SF);
+	guest_skip();
+	return true;
+}
+
+/* Shared interrupts on and off, pending or not: the most frequent access, by the shortest way. */
+static inline bool gic_bits(struct guest_regs *regs, uint32_t iss)
+{
+	uint64_t address = (read_sysreg(hpfar_el2) & 0xffffffffff0UL) << 8 |
+			   (read_sysreg(far_el2) & ~PAGE_MASK);
+	uint64_t offset = address - gic_dist_phys;
+	unsigned int rt = ISS_SRT(iss);
+	uint64_t word = offset / 4 % 32;
+	uint32_t mine;
+
+	if (unlikely(offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER || offset & 3 ||
+		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2))
+		return gic_plain(regs, address, iss);
+	local->exits[CL_EXIT_IOAPIC]++;
+	mine = local->cpu->cell->arch.spis[word];
+	if (iss & ISS_WNR)
+		mmio_write32(gicd + offset, (uint32_t)regs->x[rt] & mine);
+	else
+		regs->x[rt] = mmio_read32(gicd + offset) & mine;
+	guest_skip();
+	return true;
+}
+
+/* What is frequent and needs none of X19 to X28; true: it is not that. */
+__no_canary bool trap_sync(struct guest_regs *regs)
+{
+	uint64_t esr = read_sysreg(esr_el2);
+	unsigned int rt = esr >> 5 & 0x1f;
+
+	/* The last bit of ISS is clear: a write. */
+	if ((esr & (SYSREG_MASK | 1)) == SYSREG_SGI1R && ESR_CLASS(esr) == EC_SYSREG &&
+	    rt < EARLY_REGS) {
+		local->exits[CL_EXIT_ICR]++;
+		gic_send_sgi(regs->x[rt]);
+		guest_skip();
+		return false;
+	}
+	if ((esr & ~ESR_IL) == ((uint64_t)EC_HVC64 << 26 | CL_HVC_IMMEDIATE) &&
+	    regs->x[0] == CL_HC_GET_INFO) {
+		local->exits[CL_EXIT_HYPERCALL]++;
+		regs->x[0] = (uint64_t)hypercall(CL_HC_GET_INFO, regs->x[1], 0, 0);
+		return false;
+	}
+	if ((esr & ~ESR_IL) == (uint64_t)EC_SMC64 << 26 && (uint32_t)regs->x[0] == PSCI_VERSION) {
+		local->exits[CL_EXIT_FIRMWARE]++;
+		regs->x[0] = PSCI_VERSION_1_1;
+		guest_skip();
+		return false;
+	}
+	return (esr & PLAIN_MASK) != PLAIN || !gic_bits(regs, (uint32_t)esr);
+}
+
+void trap_sync_rest(struct guest_regs *regs)
 {
 	uint64_t esr = read_sysreg(esr_el2);
 	uint32_t iss = esr & 0x1ffffff;
@@ -359,20 +436,24 @@ void trap_sync(struct guest_regs *regs)
 	}
 }
 
-void trap_irq(void)
+/* True: a kick, and there may be events. */
+__no_canary bool trap_irq(void)
 {
-	if (vgic_interrupt())
-		cpu_handle_events();
+	return vgic_interrupt();
 }
 
-void trap_fiq(void)
+__no_canary bool trap_fiq(void)
 {
-	if (vgic_fiq())
-		cpu_handle_events();
+	return vgic_fiq();
+}
+
+bool trap_serror(void)
+{
+	return true;
 }
 
 /* An error that memory or a device has reported to this guest, or an earlier one of this CPU. */
-void trap_serror(void)
+void trap_serror_rest(void)
 {
 	local->exits[CL_EXIT_EXCEPTION]++;
 	cell_fail("the memory system reports an error (ESR 0x%lx), at 0x%lx", read_sysreg(esr_el2),

@@ -43,8 +43,7 @@ static unsigned int kick_id(void)
 static uint64_t lr_of_v2(uint32_t lr)
 {
 	return (uint64_t)(lr >> 31) << 61 | (uint64_t)(lr >> 28 & 3) << 62 |
-	       LR_PRIORITY(lr >> 20 & 0xf8) | (lr >> 31 ? LR_PINTID(lr >> 10 & 0x3ff) : 0) |
-	       (lr & 0x3ff);
+	       LR_PRIORITY(lr >> 20 & 0xf8) | LR_PINTID(lr >> 10 & 0x3ff) | (lr & 0x3ff);
 }
 
 static uint32_t lr_to_v2(uint64_t lr)
@@ -96,13 +95,18 @@ static void update_room(void)
 	gic_set_priority_mask(full ? LOWEST_PRIORITY_OF_GUESTS : 0xff);
 }
 
+static uint64_t all_lrs __ro_after_init; /* a bit for each list register */
+
 /* There is a free one: update_room() sees to that. */
-static void inject(uint64_t value)
+static inline __attribute__((always_inline)) void inject(bool v2, uint64_t value)
 {
 	unsigned int lr = (unsigned int)__builtin_ctzl(gic_free_lrs());
 
 	/* Guests of GICv2 have one group, which is 0 there. */
-	write_lr(lr, gic_is_v2 ? value : value | LR_GROUP1);
+	if (likely(!v2 && !lr))
+		write_sysreg(ICH_LR0_EL2, value | LR_GROUP1);
+	else
+		write_lr(lr, v2 ? value : value | LR_GROUP1);
 	if (unlikely(!gic_free_lrs()))
 		update_room();
 }
@@ -110,7 +114,7 @@ static void inject(uint64_t value)
 /* The list register that has this interrupt, which is not of the hardware; -1: none. */
 static int find_lr(unsigned int intid)
 {
-	uint64_t in_use = ~gic_free_lrs() & (BIT(gic_list_registers()) - 1);
+	uint64_t in_use = ~gic_free_lrs() & all_lrs;
 
 	for (; in_use; in_use &= in_use - 1) {
 		unsigned int lr = (unsigned int)__builtin_ctzl(in_use);
@@ -124,15 +128,22 @@ static int find_lr(unsigned int intid)
 /* Interrupts without an active state in the hardware: once more while in a list register is once. */
 static bool inject_software(unsigned int intid, uint8_t priority)
 {
-	int lr = find_lr(intid);
+	uint64_t free = gic_free_lrs();
+	int lr = likely(free == all_lrs) ? -1 : find_lr(intid);
 
 	if (lr >= 0)
 		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);
-	else if (gic_free_lrs())
-		inject(LR_PENDING | LR_PRIORITY(priority) | intid);
+	else if (free)
+		inject(gic_is_v2, LR_PENDING | LR_PRIORITY(priority) | intid);
 	else
 		return false;
 	return true;
+}
+
+bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi)
+{
+	return READ_ONCE(cpu->arch.sgi_enabled) & 1U << sgi &&
+	       inject_software(sgi, cpu->arch.sgi_priority[index_nospec(sgi, SGIS)]);
 }
 
 void vgic_deliver_sgis(struct cpu *cpu)
@@ -195,7 +206,7 @@ bool vgic_fiq(void)
 
 	if (!gic_has_fiq())
 		return false;
-	intid = gic_intid(read_sysreg(ICC_IAR0_EL1));
+	intid = gic_intid(gic_is_v2, read_sysreg(ICC_IAR0_EL1));
 	if (intid >= INTID_SPECIAL)
 		return false;
 	write_sysreg(ICC_EOIR0_EL1, intid);
@@ -205,33 +216,76 @@ bool vgic_fiq(void)
 	return true;
 }
 
-bool vgic_interrupt(void)
+/* A list register's bits for an interrupt of the hardware that is to be deactivated with it. */
+static inline uint64_t hardware_lr(bool v2, unsigned int intid)
 {
-	struct cpu *cpu = local->cpu;
-	uint64_t acknowledged = gic_acknowledge();
-	unsigned int intid = gic_intid(acknowledged);
+	return v2 && gic_needs_eoi ? LR_EOI | intid : LR_HW | LR_PINTID(intid) | intid;
+}
+
+static bool is_hardware(uint64_t lr)
+{
+	return lr & (LR_HW | LR_EOI) && (lr & LR_VINTID) >= SGIS;
+}
+
+/* What the guest has ended without that the hardware knows, see gic_needs_eoi. */
+static void deactivate_ended(void)
+{
+	uint32_t ended = mmio_read32(gich + GICH_EISR);
+
+	for (; ended; ended &= ended - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(ended);
+
+		gic_deactivate(true, read_lr(n) & LR_VINTID);
+		write_lr(n, 0);
+	}
+}
+
+static __attribute__((noinline)) void take_rare(uint64_t acknowledged, unsigned int intid,
+						uint8_t priority)
+{
+	if (intid == gic_maintenance_irq) {
+		if (gic_is_v2 && gic_needs_eoi)
+			deactivate_ended();
+		update_room();
+		vgic_deliver_sgis(local->cpu);
+		gic_deactivate(gic_is_v2, acknowledged);
+	} else {
+		(void)inject_software(intid, priority);
+	}
+}
+
+/* What follows the acknowledgement, for one version; this is each interrupt's way. */
+static inline __attribute__((always_inline)) bool take(bool v2)
+{
+	uint64_t acknowledged = gic_acknowledge(v2);
+	unsigned int intid = gic_intid(v2, acknowledged);
 	uint8_t priority;
 
-	if (intid >= INTID_SPECIAL && intid < INTID_LPI)
+	if (unlikely(intid >= INTID_SPECIAL && intid < INTID_LPI))
 		return false;
-	priority = gic_running_priority();
-	gic_drop_priority(acknowledged);
+	priority = gic_running_priority(v2);
+	gic_drop_priority(v2, acknowledged);
 	if (intid < SGIS) {
-		gic_deactivate(acknowledged);
-		kicked(cpu);
+		gic_deactivate(v2, acknowledged);
+		kicked(local->cpu);
 		return true;
 	}
 	local->exits[CL_EXIT_INTERRUPT]++;
-	if (unlikely(intid == gic_maintenance_irq)) {
-		update_room();
-		vgic_deliver_sgis(cpu);
-		gic_deactivate(acknowledged);
-	} else if (unlikely(intid >= INTID_LPI)) {
-		(void)inject_software(intid, priority);
-	} else {
-		inject(LR_PENDING | LR_HW | LR_PRIORITY(priority) | LR_PINTID(intid) | intid);
-	}
+	if (unlikely(intid == gic_maintenance_irq || intid >= INTID_LPI))
+		take_rare(acknowledged, intid, priority);
+	else
+		inject(v2, LR_PENDING | LR_PRIORITY(priority) | hardware_lr(v2, intid));
 	return false;
+}
+
+static __attribute__((noinline)) bool take_v2(void)
+{
+	return take(true);
+}
+
+__no_canary bool vgic_interrupt(void)
+{
+	return unlikely(gic_is_v2) ? take_v2() : take(false);
 }
 
 /* Physical side: all that the hypervisor wants to see, and in two steps: drop, then deactivate. */
@@ -298,8 +352,8 @@ void vgic_write_common(uint32_t reg, uint64_t value)
 		write_sysreg(ICC_CTLR_EL1, value & (CTLR_EOIM | CTLR_CBPR));
 		break;
 	case SYSREG_DIR:
-		if (gic_owns(local->cpu->cell, gic_intid(value)))
-			write_sysreg(ICC_DIR_EL1, gic_intid(value));
+		if (gic_owns(local->cpu->cell, gic_intid(gic_is_v2, value)))
+			write_sysreg(ICC_DIR_EL1, gic_intid(gic_is_v2, value));
 		break;
 	}
 	isb();
@@ -323,8 +377,10 @@ static void take_over_private(struct cpu *cpu)
 
 		if (!gic_free_lrs())
 			break;
-		inject(LR_ACTIVE | LR_PRIORITY((uint8_t)frame[GIC_IPRIORITYR + intid]) | intid |
-		       (intid < SGIS ? 0 : LR_HW | LR_PINTID(intid)));
+		inject(gic_is_v2,
+		       LR_ACTIVE | LR_PRIORITY((uint8_t)frame[GIC_IPRIORITYR + intid]) |
+			       (intid < SGIS ? intid
+					     : hardware_lr(gic_is_v2, (unsigned int)intid)));
 	}
 	frame[GIC_IPRIORITYR + kick_id()] = 0;
 	frame[GIC_IPRIORITYR + gic_maintenance_irq] = 0;
@@ -411,6 +467,8 @@ int vgic_init_cpu(struct cpu *cpu)
 	}
 	gic_map_cpu(cpu);
 	gic_use_fiq(true);
+	all_lrs = BIT(gic_list_registers()) - 1;
+	cpu->arch.self_sgi = sgi_to(cpu, 0);
 	reset_guests_view();
 	gic_set_hcr(ICH_HCR_EN);
 	if (gic_is_v2)
@@ -434,9 +492,10 @@ static void give_back_lr(uint64_t lr)
 			gic_set_pending((unsigned int)intid);
 		if (lr & LR_ACTIVE)
 			mmio_write32(gic_sgi_frame() + GIC_ISACTIVER, bit);
-	} else if (lr & LR_HW && !(lr & LR_ACTIVE)) {
-		gic_set_pending((unsigned int)intid);
-		gic_deactivate(intid);
+	} else if (is_hardware(lr) && !(lr & LR_ACTIVE)) {
+		if (lr & LR_PENDING)
+			gic_set_pending((unsigned int)intid);
+		gic_deactivate(gic_is_v2, intid);
 	}
 }
 
@@ -459,7 +518,7 @@ void vgic_exit_cpu(void)
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (lr & (LR_PENDING | LR_ACTIVE))
+		if (lr & (LR_PENDING | LR_ACTIVE | LR_EOI))
 			give_back_lr(lr);
 	}
 	for (unsigned int i = 0; i < SGIS; i++)
@@ -478,8 +537,8 @@ void vgic_reset_cpu(struct cpu *cpu)
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (lr & (LR_PENDING | LR_ACTIVE) && lr & LR_HW)
-			gic_deactivate(lr & LR_VINTID);
+		if (lr & (LR_PENDING | LR_ACTIVE | LR_EOI) && is_hardware(lr))
+			gic_deactivate(gic_is_v2, lr & LR_VINTID);
 	}
 	reset_guests_view();
 	own_interface();

@@ -24,6 +24,7 @@ struct arch_cpu {
 	uint8_t gic_target;   /* GICv2: its bit in GICD_ITARGETSR and GICD_SGIR */
 	bool starting;	      /* CPU_ON has been called, and it has not started yet */
 	uint32_t sgi_pending; /* bit n: SGI n is to be delivered */
+	uint64_t self_sgi; /* what ICC_SGI1R_EL1 gets for an SGI to this CPU alone, without number */
 	uint32_t sgi_enabled; /* as the guest has it in GICR_ISENABLER0 */
 	uint8_t sgi_priority[SGIS];
 };

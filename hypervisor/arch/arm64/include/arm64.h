@@ -42,10 +42,14 @@ extern char arm64_vectors[], arm64_exit_start[];
 void arm64_exit(const struct linux_state *state, uint64_t address) __attribute__((noreturn));
 uint64_t boot_cpu(unsigned int index, char *area, const struct linux_state *state);
 void boot_continue(void);
-void trap_sync(struct guest_regs *regs);
-void trap_irq(void);
-void trap_fiq(void);
-void trap_serror(void);
+/* Exits in two parts, see entry.S. */
+bool trap_sync(struct guest_regs *regs);
+void trap_sync_rest(struct guest_regs *regs);
+bool trap_irq(void);
+bool trap_fiq(void);
+bool trap_serror(void);
+void trap_serror_rest(void);
+#define EARLY_REGS 19 /* X0 to X18 are in the frame at once */
 void exception_fatal(uint64_t kind);
 
 /* A temporary mapping per use. */
@@ -101,11 +105,15 @@ static inline void guest_skip(void)
 /* System registers in the order of ISS: Op0, Op2, Op1, CRn, CRm; Rt and direction left out. */
 #define SYSREG(op0, op1, crn, crm, op2) \
 	((uint32_t)(op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
-#define SYSREG_MASK 0x3ffc1eU
-#define SYSREG_PMR  SYSREG(3, 0, 4, 6, 0)
-#define SYSREG_DIR  SYSREG(3, 0, 12, 11, 1)
-#define SYSREG_RPR  SYSREG(3, 0, 12, 11, 3)
-#define SYSREG_CTLR SYSREG(3, 0, 12, 12, 4)
+#define SYSREG_MASK  0x3ffc1eU
+#define SYSREG_SGI1R SYSREG(3, 0, 12, 11, 5)
+#define SYSREG_PMR   SYSREG(3, 0, 4, 6, 0)
+#define SYSREG_DIR   SYSREG(3, 0, 12, 11, 1)
+#define SYSREG_RPR   SYSREG(3, 0, 12, 11, 3)
+#define SYSREG_CTLR  SYSREG(3, 0, 12, 12, 4)
+
+#define PSCI_VERSION	 0x84000000
+#define PSCI_VERSION_1_1 0x10001
 
 /* psci.c: SMC, or HVC #0: a call by the SMC calling convention */
 void smccc_call(struct guest_regs *regs);
@@ -121,6 +129,8 @@ void gic_stop(const struct cell *cell); /* its shared interrupts as after a rese
 void gic_fill_comm(struct cl_comm *comm);
 bool gic_owns(const struct cell *cell, uint64_t intid); /* may it end this one? */
 bool gic_is_at(uint64_t address);
+extern uint64_t gic_dist_phys;
+#define gicd ((volatile char *)(DEVICE_BASE + DEVICE_PAGE_GICD * PAGE_SIZE))
 /* An access by the guest at an address for which gic_is_at() */
 void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
 void gic_reset_cpu(
@@ -196,6 +206,8 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
+/* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
+bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 
 /* No interrupt of a guest has a lower number: what the hypervisor itself needs goes first. */
 #define LOWEST_PRIORITY_OF_GUESTS 0x10

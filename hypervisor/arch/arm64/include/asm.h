@@ -67,6 +67,7 @@
 #define ICH_VTR_EL2	S3_4_C12_C11_1
 #define ICH_ELRSR_EL2	S3_4_C12_C11_5
 #define ICH_VMCR_EL2	S3_4_C12_C11_7
+#define ICH_LR0_EL2	S3_4_C12_C12_0
 
 #ifndef __ASSEMBLER__
 #include <hv.h>

@@ -199,8 +199,6 @@ void arch_leave_guest(void)
 		if (vmcb->isst)
 			wrmsr(MSR_ISST, vmcb->isst);
 	}
-	info.head.enabled = 0;
-	local->cpu->info->cell = CL_NO_CELL;
 	write_dr7(vmcb->dr7);
 	write_dr6(vmcb->dr6);
 	arch_cpu_exit(local->cpu);
