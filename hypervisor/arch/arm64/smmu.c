@@ -193,11 +193,13 @@ static uint64_t *stream_of(uint32_t bdf)
  */
 static void move_streams(const struct cell *cell, const struct cell *owner)
 {
-	for_each_function(cell, bdf) WRITE_ONCE(*stream_of(bdf), STE_ABORT);
+	for_each_function(cell, bdf)
+		WRITE_ONCE(*stream_of(bdf), STE_ABORT);
 	forget_streams();
 	if (!owner)
 		return;
-	for_each_function(cell, bdf) fill_stream(stream_of(bdf), owner);
+	for_each_function(cell, bdf)
+		fill_stream(stream_of(bdf), owner);
 	forget_streams();
 }
 
@@ -205,8 +207,7 @@ int smmu_init_cell(const struct cell *cell)
 {
 	if (!running)
 		return 0; /* as the root cell is made */
-	for_each_function(cell, bdf)
-	{
+	for_each_function(cell, bdf) {
 		uint64_t *table;
 
 		if (buses[bdf >> SPLIT] != bus_entry(root_bus))
@@ -351,7 +352,7 @@ static int check_features(void)
 		return cell_refuse(ENODEV, "IOMMU", "phys", idr0, needed,
 				   "an SMMUv3 with bits @ in SMMU_IDR0: coherent, stage 2, "
 				   "stream tables of two levels");
-	if (idr1 & IDR1_PRESET || IDR1_SIDSIZE(idr1) < STREAM_BITS)
+	if (idr1 & IDR1_PRESET || IDR1_SIDSIZE(idr1) < STREAM_BITS || !IDR1_CMDQS(idr1))
 		return cell_refuse(ENODEV, "IOMMU", "phys", idr1, STREAM_BITS,
 				   "an SMMUv3 with stream ids of @ bits and tables in memory "
 				   "(SMMU_IDR1)");
