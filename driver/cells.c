@@ -27,6 +27,9 @@ void cl_cells_update(void)
 {
 	struct cl_driver_cell *cell;
 
+	/* Without a cell as well: root's devices may have been refused something. */
+	if (cl_info)
+		(void)cl_hypercall(CL_HC_CELL_STATE, 0, 0, 0);
 	list_for_each_entry(cell, &cl_cells, node)
 		(void)cl_hypercall(CL_HC_CELL_STATE, cell->id, 0, 0);
 }

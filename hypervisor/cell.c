@@ -138,7 +138,7 @@ static int take_from_root(const struct cl_memory *region)
 	return 0;
 }
 
-/* Make every CPU of root forget what was unmapped, this one included. */
+/* Make every CPU of root, this one included, and its devices forget what was unmapped. */
 static void flush_root(void)
 {
 	struct cpu *self = arch_this_cpu();
@@ -147,6 +147,7 @@ static void flush_root(void)
 		if (&cpus[i] != self)
 			cpu_post(&cpus[i], CPU_EV_FLUSH);
 	arch_flush_guest_tlb(self);
+	arch_flush_devices();
 	for_each_cpu_in(&root_cell, i)
 		if (&cpus[i] != self)
 			cpu_wait(&cpus[i], CPU_EV_FLUSH);
@@ -596,6 +597,9 @@ static int64_t start_locked(struct cell *cell)
 	for_each_cpu_in(cell, i)
 		if (!cpu_wait(&cpus[i], CPU_EV_WAIT))
 			return -EIO;
+	err = arch_start_devices(cell);
+	if (err)
+		return err;
 	cell->info->state = CL_STATE_RUNNING;
 	cell->locked = cell->config->flags & CL_CELL_LOCKED;
 	cell->info->locked = cell->locked;
@@ -686,6 +690,7 @@ static int64_t scrub_locked(struct cell *cell)
 
 static int64_t state_locked(struct cell *cell)
 {
+	arch_poll_devices();
 	if (!cell)
 		return -ENOENT;
 	/* The cell says goodbye in its comm region; here it is believed. */
@@ -853,7 +858,10 @@ int cell_map_to_root(const struct cl_memory *region)
 
 bool cell_management_begin(void)
 {
-	return lock_try(&management);
+	if (!lock_try(&management))
+		return false;
+	arch_poll_devices();
+	return true;
 }
 
 void cell_management_end(void)

@@ -28,6 +28,7 @@
 #define GICD_SIZE   0x10000ULL
 #define GICC_SIZE   0x2000ULL
 #define GICR_SIZE   0x20000ULL /* of one CPU; with GICv4 twice as much */
+#define SMMU_ALIGN  0x10000ULL
 #define FIRST_SPI   32
 #define CHIP_PINS   128 /* of one struct cl_irqchip */
 #define SPI_END	    1020
@@ -58,6 +59,7 @@ static const struct {
 	[CL_SEC_IRQCHIP] = { "interrupt controller", sizeof(struct cl_irqchip) },
 	[CL_SEC_PCI] = { "PCI device", sizeof(struct cl_pci_device) },
 	[CL_SEC_GIC] = { "GIC", sizeof(struct cl_gic) },
+	[CL_SEC_IOMMU] = { "IOMMU", sizeof(struct cl_iommu) },
 };
 
 #define KIND_END (sizeof(kinds) / sizeof(kinds[0]))
@@ -589,6 +591,22 @@ static uint64_t gicd_size(const struct cl_gic *gic)
 	return gic->version == 2 ? PAGE : GICD_SIZE;
 }
 
+/* Nor are the registers of the IOMMU, which the hypervisor alone uses. */
+static int check_iommu_hole(struct check *c, const struct cl_memory *m)
+{
+	const struct cl_section *section = cl_find_section(c->config, CL_SEC_IOMMU);
+	struct cl_iommu iommu;
+
+	if (!section)
+		return 0;
+	cl_get_entry(section, 0, &iommu, sizeof(iommu));
+	if (overlap(virt_range(m), (struct range){ iommu.phys, CL_SMMU_SIZE }))
+		return refuse(c, "virt", m->virt, iommu.phys,
+			      "addresses without the IOMMU at @ (CLOISTER_IOMMU): the hypervisor "
+			      "has it");
+	return 0;
+}
+
 /* What the hypervisor moderates of the interrupt controller is not memory of root's. */
 static int check_gic_hole(struct check *c, const struct cl_memory *m)
 {
@@ -652,6 +670,8 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 			      "addresses without the PCI configuration space (ecam_phys), which "
 			      "begins at @ and is moderated");
 	err = check_gic_hole(c, m);
+	if (!err)
+		err = check_iommu_hole(c, m);
 	if (err)
 		return err;
 	/* Registers below a page are not mapped: nothing that is unmapped from root takes them
@@ -855,6 +875,29 @@ static int check_gic(struct check *c)
 	return 0;
 }
 
+static int check_iommu(struct check *c)
+{
+	const struct cl_section *section = look_at(c, CL_SEC_IOMMU);
+	struct cl_iommu iommu;
+
+	if (!section)
+		return 0;
+	if (c->limits->arch != CL_ARCH_ARM64 || !is_root(c))
+		return refuse(c, "count", section->count, 0,
+			      "@: only the root cell of an arm64 machine describes an IOMMU");
+	if (section->count != 1)
+		return refuse(c, "count", section->count, 1,
+			      "@: it is for all PCI devices, or leave CLOISTER_IOMMU out");
+	cl_get_entry(section, 0, &iommu, sizeof(iommu));
+	if (iommu.kind != CL_IOMMU_SMMUV3)
+		return refuse(c, "kind", iommu.kind, CL_IOMMU_SMMUV3, "@ (CL_IOMMU_SMMUV3)");
+	if (!iommu.phys)
+		return refuse(c, "phys", 0, CL_SMMU_SIZE, "the address of its registers");
+	if (iommu.reserved)
+		return refuse(c, "reserved", iommu.reserved, 0, "@");
+	return check_range(c, "phys", iommu.phys, CL_SMMU_SIZE, SMMU_ALIGN);
+}
+
 static int check_irqchips(struct check *c)
 {
 	const struct cl_section *section = look_at(c, CL_SEC_IRQCHIP);
@@ -941,6 +984,8 @@ int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *lim
 		err = check_irqchips(&c);
 	if (!err)
 		err = check_gic(&c);
+	if (!err)
+		err = check_iommu(&c);
 	if (!err)
 		err = check_memory(&c);
 	if (!err)

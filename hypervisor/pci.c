@@ -21,17 +21,25 @@ static const uint8_t writable[64] = {
 	[0x3c] = 0xff, /* interrupt line */
 };
 
-static bool lists(const struct cell *cell, uint32_t bdf)
+bool pci_function(const struct cell *cell, uint32_t index, uint32_t *bdf)
 {
 	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+	struct cl_pci_device device;
 
-	for (uint32_t i = 0; section && i < section->count; i++) {
-		struct cl_pci_device device;
+	if (!section || index >= section->count)
+		return false;
+	cl_get_entry(section, index, &device, sizeof(device));
+	*bdf = (uint32_t)device.bus << 8 | device.devfn;
+	return true;
+}
 
-		cl_get_entry(section, i, &device, sizeof(device));
-		if ((uint32_t)(device.bus << 8 | device.devfn) == bdf)
+static bool lists(const struct cell *cell, uint32_t bdf)
+{
+	uint32_t own;
+
+	for (uint32_t i = 0; pci_function(cell, i, &own); i++)
+		if (own == bdf)
 			return true;
-	}
 	return false;
 }
 
@@ -188,14 +196,10 @@ static void stop_device(uint32_t bdf)
 
 void pci_stop(const struct cell *cell)
 {
-	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+	uint32_t bdf;
 
-	for (uint32_t i = 0; section && i < section->count; i++) {
-		struct cl_pci_device device;
-
-		cl_get_entry(section, i, &device, sizeof(device));
-		stop_device((uint32_t)device.bus << 8 | device.devfn);
-	}
+	for (uint32_t i = 0; pci_function(cell, i, &bdf); i++)
+		stop_device(bdf);
 }
 
 void pci_init(const struct cl_platform *platform)
@@ -224,14 +228,9 @@ void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint
 
 void pci_move(const struct cell *cell, bool to_cell)
 {
-	const struct cl_section *section = cl_find_section(cell->config, CL_SEC_PCI);
+	uint32_t bdf;
 
-	for (uint32_t i = 0; section && i < section->count; i++) {
-		struct cl_pci_device device;
-		uint32_t bdf;
-
-		cl_get_entry(section, i, &device, sizeof(device));
-		bdf = (uint32_t)device.bus << 8 | device.devfn;
+	for (uint32_t i = 0; pci_function(cell, i, &bdf); i++) {
 		if (to_cell)
 			taken[bdf / 8] |= (uint8_t)(1 << bdf % 8);
 		else

@@ -78,6 +78,15 @@ void arch_cell_exit(struct cell *cell);
  */
 void arch_stop_devices(const struct cell *cell);
 
+/* Start of a cell: its devices may access its memory. -EIO: they cannot be kept from other memory. */
+int arch_start_devices(const struct cell *cell);
+
+/* Root's devices forget what was unmapped from root. */
+void arch_flush_devices(void);
+
+/* Log what devices were refused since the last call. Under the management lock. */
+void arch_poll_devices(void);
+
 /* Start of a cell: where its first CPU begins. */
 void arch_cell_entry(const struct cell *cell, struct arch_start *start);
 

@@ -19,6 +19,8 @@ void pci_config_write(struct cell *cell, uint32_t bdf, unsigned int offset, unsi
 /* An access at an address from ecam_start to ecam_end - 1 */
 uint32_t pci_read_ecam(struct cell *cell, uint64_t address, unsigned int size);
 void pci_write_ecam(struct cell *cell, uint64_t address, unsigned int size, uint32_t value);
+/* Entry number index of the cell's list; false: it has no so many. */
+bool pci_function(const struct cell *cell, uint32_t index, uint32_t *bdf);
 bool pci_owns(const struct cell *cell, uint32_t bdf);
 
 /* The hardware's configuration space by ECAM, as arch_pci_access(); ones where it does not reach. */

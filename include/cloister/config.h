@@ -75,6 +75,7 @@ enum cl_section_type {
 	CL_SEC_IRQCHIP = 5,  /* struct cl_irqchip */
 	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
 	CL_SEC_GIC = 7,	     /* struct cl_gic, exactly one, arm64's root only */
+	CL_SEC_IOMMU = 8,    /* struct cl_iommu, at most one, arm64's root only */
 };
 
 struct cl_section {
@@ -162,6 +163,22 @@ struct cl_gic {
 	uint64_t vcpu_phys;	  /* version 2: GICV, 8 KiB */
 };
 
+enum cl_iommu_kind {
+	CL_IOMMU_SMMUV3 = 1,
+};
+
+#define CL_SMMU_SIZE 0x20000 /* of its registers */
+
+/*
+ * arm64: what the memory accesses of PCI functions go through, with bus << 8 | devfn as stream id.
+ * Linux must not use it. Without this section devices reach all memory.
+ */
+struct cl_iommu {
+	uint64_t phys; /* its registers: CL_SMMU_SIZE */
+	uint32_t kind; /* enum cl_iommu_kind */
+	uint32_t reserved;
+};
+
 struct cl_pci_device {
 	uint16_t domain; /* must be 0 */
 	uint8_t bus;
@@ -215,5 +232,7 @@ extern const char cl_blob_size[];
 	CL_SECTION(5, CL_SEC_IRQCHIP, struct cl_irqchip, cl_irq_sec, __VA_ARGS__)
 #define CLOISTER_PCI(...) CL_SECTION(6, CL_SEC_PCI, struct cl_pci_device, cl_pci_sec, __VA_ARGS__)
 #define CLOISTER_GIC(...) CL_SECTION(7, CL_SEC_GIC, struct cl_gic, cl_gic_sec, { __VA_ARGS__ })
+#define CLOISTER_IOMMU(...) \
+	CL_SECTION(8, CL_SEC_IOMMU, struct cl_iommu, cl_iommu_sec, { __VA_ARGS__ })
 
 #endif

@@ -39,7 +39,10 @@ enum cl_hypercall {
 	 * Returns the bytes that remain; with 0 the memory is root's again and the id is free.
 	 */
 	CL_HC_CELL_SCRUB = 6,
-	/* root: state of cell arg0 (enum cl_cell_state) */
+	/*
+	 * root: state of cell arg0 (enum cl_cell_state), -ENOENT for 0. Each call also makes the
+	 * hypervisor log what an IOMMU has refused since the last one.
+	 */
 	CL_HC_CELL_STATE = 7,
 	/*
 	 * root: type arg1 (1..8) bytes, packed little-endian in arg2, into the virtual UART of cell

@@ -36,6 +36,9 @@ enum cl_inspect_kind {
 	CL_INSPECT_PIN = 10,
 	/* PCI functions, bus << 8 | device << 3 | function */
 	CL_INSPECT_PCI = 11,
+	/* PCI functions whose memory accesses translate by the cell's table; CL_NO_CELL: by another
+	   one; in no record: not at all. Without an IOMMU there are no such records. */
+	CL_INSPECT_STREAM = 12,
 };
 
 struct cl_inspect_record {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """arm64 machines on which EL2 is missing or taken: driver and hvctl say so, with the remedy, and Linux runs on."""
 
+import re
+
 import pytest
 
 import cloister
@@ -38,3 +40,14 @@ def test_config_of_another_architecture(boot):
         cloister.refused(machine, f"hvctl enable {option} /cells/x86.cell", "arch is")
     assert machine.check("hvctl hardware check").endswith("Cloister can run on this machine.\n")
     cloister.assert_healthy(machine)
+
+
+def test_smmu_in_use(boot):
+    """Linux has given its devices addresses that only it can translate."""
+    files = {"cells/smmu.cell": cloister.config("qemu-root-smmu", "arm64")}
+    machine = boot("smmu", arch="arm64", files=files, extra=("-M", "iommu=smmuv3"))
+    cloister.load_driver(machine)
+    cloister.refused(machine, "hvctl enable /cells/smmu.cell", "IOMMU", "initcall_blacklist=arm_smmu_driver_init")
+    assert re.search("^IOMMU is not in use by Linux +no .*initcall_blacklist", machine.run("hvctl hardware check").output, re.M)
+    cloister.assert_healthy(machine)
+

@@ -233,9 +233,9 @@ TEST(sections)
 	struct cl_section *cpus = (void *)((char *)f->cpu - sizeof(*cpus));
 	struct cl_section *pci = (void *)((char *)f->pci - sizeof(*pci));
 
-	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_GIC));
-	WITH(cpus->type, 8, BAD(b, "section", 0, "type", 8, CL_SEC_GIC));
-	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_GIC));
+	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_IOMMU));
+	WITH(cpus->type, 9, BAD(b, "section", 0, "type", 9, CL_SEC_IOMMU));
+	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_IOMMU));
 	WITH(pci->type, CL_SEC_CPUS, BAD(b, "section", 4, "type", CL_SEC_CPUS, 1));
 	WITH(cpus->entry_size, 0, BAD(b, "section", 0, "entry_size", 0, 8));
 	WITH(cpus->entry_size, 12, BAD(b, "section", 0, "entry_size", 12, 8));
@@ -882,6 +882,38 @@ TEST(gic)
 	free(a);
 }
 
+TEST(iommu)
+{
+	static const struct cl_iommu smmu[] = { { .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3 } };
+	static const struct cl_iommu two[] = { { .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3 },
+					       { .phys = 0x9070000, .kind = CL_IOMMU_SMMUV3 } };
+	struct arm64 *a = calloc(1, sizeof(*a));
+	struct cl_iommu *iommu;
+	struct blob *b;
+
+	(void)state;
+	build_arm64(a);
+	b = &a->root;
+	iommu = BLOB_ADD(b, CL_SEC_IOMMU, smmu);
+	assert_int_equal(check_arm64(b), 0);
+	WITH(iommu->kind, 0, BAD_ARM64(b, "IOMMU", 0, "kind", 0, 1));
+	WITH(iommu->kind, 2, BAD_ARM64(b, "IOMMU", 0, "kind", 2, 1));
+	WITH(iommu->reserved, 1, BAD_ARM64(b, "IOMMU", 0, "reserved", 1, 0));
+	WITH(iommu->phys, 0, BAD_ARM64(b, "IOMMU", 0, "phys", 0, 0x20000));
+	WITH(iommu->phys, 0x9051000, BAD_ARM64(b, "IOMMU", 0, "phys", 0x9051000, 0x10000));
+	WITH(iommu->phys, 1ULL << 40, BAD_ARM64(b, "IOMMU", 0, "phys", 1ULL << 40, 1ULL << 40));
+	/* its registers are nobody's memory */
+	WITH(a->memory->phys, 0x9060000,
+	     WITH(a->memory->virt, 0x9060000,
+		  BAD_ARM64(b, "memory region", 0, "virt", 0x9060000, 0x9050000)));
+	build_arm64(a);
+	BLOB_ADD(&a->root, CL_SEC_IOMMU, two);
+	BAD_ARM64(&a->root, "IOMMU", 0, "count", 2, 1);
+	BLOB_ADD(&a->cell, CL_SEC_IOMMU, smmu);
+	BAD_ARM64(&a->cell, "IOMMU", 0, "count", 1, 0);
+	free(a);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -902,6 +934,7 @@ int main(void)
 		T(pio),
 		T(irqchips),
 		T(gic),
+		T(iommu),
 		T(pci),
 		T(pair),
 		T(against_root),

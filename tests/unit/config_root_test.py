@@ -96,6 +96,14 @@ class ConfigRoot(unittest.TestCase):
         self.assertNotIn("{ 0x8010000,", source)
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
 
+    def test_device_tree_smmu(self):
+        source = self.assert_in_config(
+            "qemu-virt-smmu", "CLOISTER_IOMMU(.kind = CL_IOMMU_SMMUV3, .phys = 0x9050000);",
+            "initcall_blacklist=arm_smmu_driver_init")
+        self.assertNotIn("{ 0x9050000,", source)
+        self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
+        self.assertNotIn("IOMMU", self.assert_in_config("qemu-virt-gicv3"))
+
     def test_device_tree_console(self):
         result = config_root(HERE / "machines/qemu-virt-gicv3", "--console", "0x9010000")
         self.assertEqual(result.returncode, 1)
@@ -103,7 +111,8 @@ class ConfigRoot(unittest.TestCase):
 
     def test_committed_root_config(self):
         """The hand-written configs of the test machines, against the demo cells."""
-        for arch, name in (("x86", "qemu-root"), ("arm64", "qemu-root"), ("arm64", "qemu-root-gicv2")):
+        for arch, name in (("x86", "qemu-root"), ("arm64", "qemu-root"), ("arm64", "qemu-root-gicv2"),
+                           ("arm64", "qemu-root-smmu")):
             with self.subTest(arch=arch, name=name):
                 source = (TOP / "configs" / arch / f"{name}.c").read_text(encoding="ascii")
                 self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch=arch)

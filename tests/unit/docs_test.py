@@ -47,7 +47,7 @@ def man_text(name):
 class CellConfig(unittest.TestCase):
     header = without_comments(read("include/cloister/config.h"))
     structs = ["cl_config", "cl_section", "cl_platform", "cl_cpu", "cl_memory", "cl_pio",
-               "cl_irqchip", "cl_gic", "cl_pci_device"]
+               "cl_irqchip", "cl_gic", "cl_iommu", "cl_pci_device"]
 
     def names(self):
         """Everything that a person writes in a config, or finds in a blob."""
@@ -55,7 +55,7 @@ class CellConfig(unittest.TestCase):
         for struct in self.structs:
             found.update(name.rstrip("0123456789") for name in struct_members(self.header, struct))
         found.update(re.findall(r"#define (CL_(?:CELL|MEM)_\w+)\s", self.header))
-        found.update(re.findall(r"\b(CL_CONSOLE_\w+)\b", self.header))
+        found.update(re.findall(r"\b(CL_(?:CONSOLE|IOMMU)_\w+)\b", self.header))
         found.update(re.findall(r"#define (CLOISTER_\w+)\(", self.header))
         found.update(["CL_AUTO", "CL_DEVFN"])
         return found - {"CLOISTER_CONFIG_H", "CL_CELL_FLAGS", "CL_MEM_FLAGS"}

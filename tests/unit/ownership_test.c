@@ -192,6 +192,27 @@ static void other_things(void **state)
 			 1);
 }
 
+static void streams(void **state)
+{
+	(void)state;
+	assert_int_equal(CHECK(RANGE(CL_INSPECT_PCI, 0, 0, 0x28, RW),
+			       RANGE(CL_INSPECT_PCI, 0, 0x29, 0x10, RW),
+			       RANGE(CL_INSPECT_PCI, 1, 0x28, 1, RW),
+			       RANGE(CL_INSPECT_STREAM, 0, 0, 0x28, RW),
+			       RANGE(CL_INSPECT_STREAM, 1, 0x28, 1, RW),
+			       RANGE(CL_INSPECT_STREAM, 0, 0x29, 0x10, RW)),
+			 0);
+	assert_int_equal(CHECK(RANGE(CL_INSPECT_PCI, 0, 0, 0x28, RW),
+			       RANGE(CL_INSPECT_PCI, 1, 0x28, 1, RW),
+			       RANGE(CL_INSPECT_STREAM, 0, 0, 0x29, RW)),
+			 1);
+	HAS("PCI functions 0x0 to 0x28, not all of 'c0', reach its memory");
+	assert_int_equal(CHECK(RANGE(CL_INSPECT_PCI, 0, 0, 0x28, RW),
+			       RANGE(CL_INSPECT_STREAM, CL_NO_CELL, 0x10, 1, RW)),
+			 1);
+	HAS("PCI functions 0x10 to 0x10 reach what no cell's tables say");
+}
+
 #define CPU(owner, first, count, runs)                                                \
 	{                                                                             \
 		.kind = CL_INSPECT_CPU, .cell = owner, .start = first, .size = count, \
@@ -244,7 +265,7 @@ int main(void)
 		cmocka_unit_test(memory_owners), cmocka_unit_test(shared_memory),
 		cmocka_unit_test(lent_memory),	 cmocka_unit_test(hypervisor),
 		cmocka_unit_test(other_things),	 cmocka_unit_test(cpus_and_pins),
-		cmocka_unit_test(routes),
+		cmocka_unit_test(routes),	 cmocka_unit_test(streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,5 +102,6 @@ void check_machine(struct report *r)
 		 "boot a kernel with pages of 4 KiB");
 	check_device_tree(r);
 	optional(r, !iommu_in_use(), "IOMMU is not in use by Linux",
-		 "a device that a cell gets is still confined to what Linux mapped for it");
+		 "an SMMU can keep devices to the memory of their cells (CLOISTER_IOMMU) only "
+		 "where Linux leaves it alone: boot with initcall_blacklist=arm_smmu_driver_init");
 }

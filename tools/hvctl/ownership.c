@@ -38,6 +38,7 @@ const char *ownership_kind(uint32_t kind)
 		[CL_INSPECT_MSR] = "MSR",
 		[CL_INSPECT_PIN] = "interrupt pin",
 		[CL_INSPECT_PCI] = "PCI function",
+		[CL_INSPECT_STREAM] = "DMA of functions",
 	};
 
 	return kind < sizeof(names) / sizeof(names[0]) && names[kind] ? names[kind] : "unknown";
@@ -263,6 +264,20 @@ static void check_route(struct check *c, const struct cl_inspect_record *r)
 			  r->index, name(c, r->cell, buf), ROUTE_HW_ID(r->target));
 }
 
+static void check_streams(struct check *c, const struct cl_inspect_record *r)
+{
+	uint64_t end = r->start + r->size;
+	char buf[32];
+
+	if (r->cell == CL_NO_CELL)
+		violation(c, "PCI functions 0x%llx to 0x%llx reach what no cell's tables say",
+			  (unsigned long long)r->start, (unsigned long long)end - 1);
+	else if (!covered(c, CL_INSPECT_PCI, r->cell, r->start, end, 0))
+		violation(c, "PCI functions 0x%llx to 0x%llx, not all of '%s', reach its memory",
+			  (unsigned long long)r->start, (unsigned long long)end - 1,
+			  name(c, r->cell, buf));
+}
+
 static void check_one(struct check *c, const struct cl_inspect_record *r)
 {
 	char buf[32], buf2[32];
@@ -297,6 +312,9 @@ static void check_one(struct check *c, const struct cl_inspect_record *r)
 			check_route(c, r);
 		else
 			check_entry(c, r);
+		break;
+	case CL_INSPECT_STREAM:
+		check_streams(c, r);
 		break;
 	}
 }

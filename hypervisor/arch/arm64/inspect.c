@@ -37,6 +37,8 @@ int arch_inspect_cell(struct inspection *inspection, const struct cell *cell)
 	inspect_pci(inspection, cell);
 	inspect_memory(inspection, cell);
 	gic_inspect(inspection, cell);
+	if (cell == &root_cell)
+		smmu_inspect(inspection);
 	return 0;
 }
 

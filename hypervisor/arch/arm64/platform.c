@@ -16,7 +16,7 @@ uint8_t phys_bits __ro_after_init;
 #define HCR_KEPT (HCR_API | HCR_APK)
 
 /* Physical addresses and those of stage 2 are of the same width: ID_AA64MMFR0_EL1.PARange. */
-static uint64_t pa_range(void)
+uint64_t pa_range(void)
 {
 	return MIN(read_sysreg(id_aa64mmfr0_el1) & 0xf, 5);
 }
@@ -42,9 +42,12 @@ void arch_limits(struct cl_limits *limits)
 
 int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 {
+	int err;
+
 	(void)finding;
 	pci_init(platform);
-	return gic_init(root_cell.config);
+	err = gic_init(root_cell.config);
+	return err ? err : smmu_init();
 }
 
 /*
@@ -56,7 +59,7 @@ static unsigned int stage2_levels(void)
 	return phys_bits > 43 ? 4 : 3;
 }
 
-static uint64_t vtcr(void)
+uint64_t stage2_control(void)
 {
 	uint64_t start = phys_bits > 43 ? 2 : 1;
 
@@ -80,6 +83,8 @@ int arch_cell_init(struct cell *cell)
 		if (region.flags & CL_MEM_COMM)
 			arch->comm_address = region.virt;
 	err = gic_init_cell(cell);
+	if (!err)
+		err = smmu_init_cell(cell);
 	if (err) {
 		paging_exit(&arch->stage2);
 		return err;
@@ -95,6 +100,7 @@ void arch_cell_exit(struct cell *cell)
 {
 	gic_move(cell, false);
 	pci_move(cell, false);
+	smmu_exit_cell(cell);
 	paging_exit(&cell->arch.stage2);
 }
 
@@ -112,7 +118,23 @@ void arch_fill_comm(struct cl_comm *comm)
 void arch_stop_devices(const struct cell *cell)
 {
 	pci_stop(cell);
+	smmu_stop(cell);
 	gic_stop(cell);
+}
+
+int arch_start_devices(const struct cell *cell)
+{
+	return smmu_start(cell);
+}
+
+void arch_flush_devices(void)
+{
+	smmu_flush_root();
+}
+
+void arch_poll_devices(void)
+{
+	smmu_poll();
 }
 
 static uint64_t stage2_bits(uint64_t flags)
@@ -129,13 +151,39 @@ static uint64_t stage2_bits(uint64_t flags)
 	return bits;
 }
 
+/* A page of this size is split while devices may just use it: see arch_map(). */
+#define UNSPLIT 0x200000UL
+
+static uint64_t largest_step(const struct cell *cell, const struct cl_memory *region)
+{
+	bool used_by_devices = cell == &root_cell && !(region->flags & CL_MEM_IO) &&
+			       cl_find_section(cell->config, CL_SEC_IOMMU);
+
+	return used_by_devices ? UNSPLIT : ~0UL;
+}
+
+/*
+ * Behind an SMMU an access fails that meets an entry while it is being split, and no device tries
+ * again as CPUs do. So root's memory has no larger pages than 2 MiB there: what cells are made of,
+ * the pool, consists of whole ones.
+ */
 int arch_map(struct cell *cell, const struct cl_memory *region)
 {
+	uint64_t step = largest_step(cell, region), done = 0;
+	int err = 0;
+
 	/* Registers that share a page with foreign ones are reached one by one, in mmio.c. */
 	if ((region->phys | region->virt | region->size) & ~PAGE_MASK)
 		return 0;
-	return paging_update(&cell->arch.stage2, region->virt, region->phys, region->size,
-			     stage2_bits(region->flags));
+	while (!err && done < region->size) {
+		uint64_t piece =
+			MIN(region->size - done, step - ((region->virt + done) & (step - 1)));
+
+		err = paging_update(&cell->arch.stage2, region->virt + done, region->phys + done,
+				    piece, stage2_bits(region->flags));
+		done += piece;
+	}
+	return err;
 }
 
 int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size)
@@ -156,7 +204,8 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
 
 bool arch_is_moderated(uint64_t address)
 {
-	return gic_is_at(address) || (address >= ecam_start && address < ecam_end);
+	return gic_is_at(address) || smmu_is_at(address) ||
+	       (address >= ecam_start && address < ecam_end);
 }
 
 static void use_cell(const struct cell *cell)
@@ -177,11 +226,15 @@ static void use_cell(const struct cell *cell)
 
 int arch_cpu_init(struct cpu *cpu)
 {
-	int err = vgic_init_cpu(cpu);
+	int err = smmu_enter();
 
-	if (err)
+	if (!err)
+		err = vgic_init_cpu(cpu);
+	if (err) {
+		smmu_exit();
 		return err;
-	write_sysreg(vtcr_el2, vtcr());
+	}
+	write_sysreg(vtcr_el2, stage2_control());
 	use_cell(cpu->cell);
 	/* The physical timer and counter are the guest's. */
 	write_sysreg(cnthctl_el2, local->linux_state.cnthctl | 3);
@@ -192,6 +245,7 @@ int arch_cpu_init(struct cpu *cpu)
 void arch_cpu_exit(struct cpu *cpu)
 {
 	(void)cpu;
+	smmu_exit();
 	vgic_exit_cpu();
 	gic_use_fiq(false);
 	/* No translation by stage 2 may be left when Linux runs without it. */

@@ -113,6 +113,21 @@ void arch_stop_devices(const struct cell *cell)
 	pci_stop(cell);
 }
 
+/* No IOMMU is used. */
+int arch_start_devices(const struct cell *cell)
+{
+	(void)cell;
+	return 0;
+}
+
+void arch_flush_devices(void)
+{
+}
+
+void arch_poll_devices(void)
+{
+}
+
 void arch_fill_comm(struct cl_comm *comm)
 {
 	comm->flags = x2apic_mode ? CL_COMM_X2APIC : 0;

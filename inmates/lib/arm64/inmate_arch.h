@@ -109,6 +109,9 @@ static inline unsigned int mmio_read32_safe(uint64_t address, uint32_t *value)
 	return fault;
 }
 
+/* Device registers above the first 4 GiB: maps the GiB with this address one to one. */
+void map_registers(uint64_t address);
+
 /* What was written there is to be executed. */
 static inline void sync_code(const void *start, size_t size)
 {

@@ -66,3 +66,16 @@ void mmu_prepare(struct cl_comm *region)
 	invalidate(mmu_level1, sizeof(mmu_level1));
 	invalidate(level2, sizeof(level2));
 }
+
+#define GIB_SHIFT 30
+
+void map_registers(uint64_t address)
+{
+	uint64_t gib = address >> GIB_SHIFT;
+
+	if (gib < 4 || gib >= 512)
+		return;
+	mmu_level1[gib] = gib << GIB_SHIFT | DESC_BLOCK | DESC_DEVICE | DESC_AF | DESC_XN;
+	dsb();
+	isb();
+}

@@ -31,7 +31,10 @@ struct local_data {
 
 #define local ((struct local_data *)local_base())
 
-extern uint8_t phys_bits; /* of stage 2 as well */
+/* platform.c */
+extern uint8_t phys_bits;      /* of stage 2 as well */
+uint64_t pa_range(void);       /* the same as ID_AA64MMFR0_EL1.PARange says it */
+uint64_t stage2_control(void); /* VTCR_EL2 */
 
 /* entry.S */
 void arm64_resume(void) __attribute__((noreturn)); /* into the guest, with guest_regs */
@@ -162,6 +165,22 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 {
 	*(volatile uint32_t *)address = value;
 }
+
+/*
+ * smmu.c: memory accesses of devices. Does nothing where the root config has no SMMU. Under the
+ * management lock, but for enable and disable.
+ */
+int smmu_init(void); /* first CPU during enable: check and prepare; nothing of the device changes */
+int smmu_enter(void);			      /* each CPU during enable */
+void smmu_exit(void);			      /* each CPU before native Linux */
+int smmu_init_cell(const struct cell *cell);  /* -ENOMEM */
+void smmu_exit_cell(const struct cell *cell); /* its functions are root's again */
+void smmu_stop(const struct cell *cell);      /* its functions reach nothing */
+int smmu_start(const struct cell *cell);      /* ... its memory; -EIO */
+void smmu_flush_root(void);		      /* after root's stage-2 table has lost something */
+void smmu_poll(void);			      /* log what was refused */
+bool smmu_is_at(uint64_t address);
+void smmu_inspect(struct inspection *inspection); /* of all cells */
 
 /* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
 bool gic_has_fiq(void);
