@@ -8,7 +8,7 @@ import struct
 import pytest
 
 import cloister
-from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, OPTIONS, STORMS, assert_others_unharmed, attack, attacker_with_devices,
+from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, OPTIONS, STORMS, assert_others_unharmed, assert_unchanged, attack, attacker_with_devices,
                      heart, heartbeats, last_stop, machine_state, record, start, storm)  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.parametrize("machine", [{"apic": "x2apic"} | OPTIONS], indirect=True, ids=["x2apic"])
@@ -108,7 +108,7 @@ def test_scan(heart):
     assert int(line[0]) == len(probes) and line[3] == "0", said
     # Addresses beyond what the CPU has are page faults; PCI configuration space reads as ones.
     assert len(probes) / 2 < ended < len(probes)
-    assert machine_state(machine) == before
+    assert_unchanged(machine, before)
     assert_others_unharmed(machine, beats)
 
 

@@ -59,6 +59,7 @@ bool gic_is_v2 __ro_after_init;
 static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint32_t redist_stride __ro_after_init;
+static uint64_t redists_size __ro_after_init; /* behind it nothing answers */
 static unsigned int lines __ro_after_init; /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
@@ -90,6 +91,7 @@ static int find_redists(void)
 		for_each_cpu(i)
 			if (cpus[i].hw_id == typer >> 32)
 				cpus[i].arch.redist_phys = gic.redist_phys + offset;
+		redists_size = offset + redist_stride;
 		if (typer & GICR_TYPER_LAST)
 			break;
 	}
@@ -756,6 +758,10 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		return;
 	}
 	local->exits[CL_EXIT_XAPIC]++;
+	if (address - gic.redist_phys >= redists_size) {
+		mmio_ignore(write, address, value);
+		return;
+	}
 	offset = (address - gic.redist_phys) % redist_stride;
 	address -= offset;
 	if (offset < GICR_FRAME) {
