@@ -78,6 +78,17 @@ FILES = files("x86") | {
 # Of the machine, besides the mode of its APICs.
 OPTIONS = {"files": FILES, "extra": ("-device", "edu,addr=5")}
 
+# Starts the attacker again as long as each start ends in its being stopped; prints how many there were.
+SCAN = """cell=$(grep -l attacker /sys/class/misc/cloister/cells/*/name); cell=${cell%/name}
+count=0
+while :; do
+	hvctl cell start attacker || exit 1
+	while read state <$cell/state; [ "$state" = running ]; do hvctl cell list >/dev/null; done
+	[ "$state" = failed ] || break
+	count=$((count + 1))
+done
+echo $count"""
+
 
 def record(machine, name, tried, refused, survived, succeeded):
     """Adds to the counts that make test prints."""
@@ -162,12 +173,12 @@ def assert_others_unharmed(machine, since):
         assert float(after) - float(before) < 1
 
 
-def start(machine, inmate, arguments):
-    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin /inmates/table@0x400000")
+def start(machine, inmate, arguments, also="/inmates/table@0x400000"):
+    machine.check(f"hvctl cell load attacker -s '{arguments}' /inmates/{inmate}.bin {also}")
     machine.check("hvctl cell start attacker")
 
 
-def attack(machine, name, command_line, at_least):
+def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"):
     """Runs an attack that counts what it has tried, and comes to an end."""
     # Some are told by what a former run left behind.
     name = name.split()[0]
@@ -181,7 +192,7 @@ def attack(machine, name, command_line, at_least):
         # The console is a ring: what earlier attacks said may have gone.
         return text[seen:] if len(text) > seen else text
 
-    start(machine, inmate, " ".join([f"what={name}", *arguments]))
+    start(machine, inmate, " ".join([f"what={name}", *arguments]), also)
     cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
                   "inmate: stopped" in new_output(), ATTACK_TIMEOUT)
     said = new_output()

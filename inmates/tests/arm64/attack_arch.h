@@ -9,7 +9,7 @@
 
 /*
  * Execute an instruction that may fault: 0, or FAULTED | class. The operands are those of an asm
- * statement with one output before them; X17 may change.
+ * statement with one output before them; X17 and X30 may change.
  */
 #define TRY(instruction, ...)                                         \
 	({                                                            \
@@ -17,7 +17,7 @@
 		__asm__ volatile("1: " instruction "\n2:\n" CAN_FAULT \
 				 : "+r"(try_fault)                    \
 				 : __VA_ARGS__                        \
-				 : "memory", "cc", "x17");            \
+				 : "memory", "cc", "x17", "x30");            \
 		(unsigned int)try_fault;                              \
 	})
 
