@@ -178,6 +178,13 @@ def start(machine, inmate, arguments, also="/inmates/table@0x400000"):
     machine.check("hvctl cell start attacker")
 
 
+def output_since(machine, seen):
+    """What the attacker has said since there were so many characters."""
+    text = machine.check("hvctl console attacker")
+    # The console is a ring: what earlier attacks said may have gone.
+    return text[seen:] if len(text) > seen else text
+
+
 def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"):
     """Runs an attack that counts what it has tried, and comes to an end."""
     # Some are told by what a former run left behind.
@@ -186,16 +193,10 @@ def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"
     before = machine_state(machine)
     beats, _ = heartbeats(machine)
     seen = len(machine.check("hvctl console attacker"))
-
-    def new_output():
-        text = machine.check("hvctl console attacker")
-        # The console is a ring: what earlier attacks said may have gone.
-        return text[seen:] if len(text) > seen else text
-
     start(machine, inmate, " ".join([f"what={name}", *arguments]), also)
     cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
-                  "inmate: stopped" in new_output(), ATTACK_TIMEOUT)
-    said = new_output()
+                  "inmate: stopped" in output_since(machine, seen), ATTACK_TIMEOUT)
+    said = output_since(machine, seen)
     assert cloister.state(machine, "attacker") == "shut down", said
     lines = re.findall(rf"^attack {name} tried=(\d+) refused=(\d+) survived=(\d+) succeeded=(\d+)\r$", said, re.MULTILINE)
     assert lines, said

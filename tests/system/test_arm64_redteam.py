@@ -10,7 +10,7 @@ import pytest
 import cloister
 import redteam
 from redteam import (ATTACK_TIMEOUT, SCAN, assert_others_unharmed, assert_unchanged, attack, heart, heartbeats, last_stop,
-                     machine_state, record, storm)  # pylint: disable=unused-import
+                     machine_state, output_since, record, storm)  # pylint: disable=unused-import
 
 FILES = redteam.files("arm64")
 MACHINES = [{"arch": "arm64", "gic": 3, "files": FILES}]
@@ -153,4 +153,46 @@ def test_maintenance(heart):
 
 @pytest.mark.parametrize("what", STORMS)
 def test_storm(heart, what):
+    seen = len(heart.check("hvctl console attacker"))
     storm(heart, what)
+    # It has not ended in the library.
+    assert "inmate:" not in output_since(heart, seen)
+
+
+@pytest.fixture(scope="module")
+def pair(heart):
+    """A cell with two CPUs in the attacker's stead, until the end of the module."""
+    heart.check("hvctl cell destroy attacker", 60)
+    heart.check("hvctl cell create /cells/pair.cell")
+    yield heart
+    heart.check("hvctl cell destroy pair", 60)
+    heart.check("hvctl cell create /cells/attacker.cell")
+
+
+@pytest.mark.parametrize("what", ("race", "on-off"))
+def test_two_cpus(pair, what):
+    """CPUs of one cell that work against each other, and against the hypervisor between two looks of it."""
+    machine = pair
+    for _ in range(2):
+        beats, _ = heartbeats(machine)
+        machine.check(f"hvctl cell load pair -s what={what} /inmates/red_storm.bin")
+        machine.check("hvctl cell start pair")
+        assert_others_unharmed(machine, beats)
+        assert cloister.state(machine, "pair") in ("running", "failed")
+        assert "inmate:" not in machine.check("hvctl console pair")
+        record(machine, "storms", 1, 0, 1, 0)
+
+
+def test_both_cpus_fail(pair):
+    """Two CPUs break a rule at the same time; the cell is started again as soon as it has failed."""
+    machine = pair
+    beats, _ = heartbeats(machine)
+    machine.check("hvctl cell load pair -s what=both-fail /inmates/red_storm.bin")
+    for _ in range(10):
+        seen = cloister.log(machine)[-1]["seq"]
+        machine.check("hvctl cell start pair")
+        cloister.wait_state(machine, "pair", "failed")
+        texts = [text for text in cloister.log_texts(machine, "pair", after=seen) if "stopped" in text]
+        assert 1 <= len(texts) <= 2 and all("stopped: write of address 0x5000" in text for text in texts), texts
+        record(machine, "storms", 1, 1, 0, 0)
+    assert_others_unharmed(machine, beats)

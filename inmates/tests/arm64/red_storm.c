@@ -7,7 +7,7 @@
  *   no-stack		the same by a stack that is not there
  *   svc		SVC for ever
  *   illegal		ERET to a state that does not exist
- *   user		EL0, where every instruction faults, AArch64; user32: AArch32
+ *   user		SVC of EL0 for ever, AArch64; user32: AArch32
  *   wfi, wfe		sleep with everything masked
  *   sgi-flood		interrupts to itself
  *   no-end		interrupts that it never ends
@@ -58,8 +58,14 @@ __asm__(".pushsection .text.bad, \"ax\"\n"
 	"	eret\n"
 	".endr\n"
 	".balign 0x800\n"
+	/* of EL0: SVC and a branch back, and the same for AArch32 */
+	"user_code:\n"
+	"1:	svc #0\n"
+	"	b 1b\n"
+	"user32_code:\n"
+	"	.inst 0xef000000, 0xeafffffd\n"
 	".popsection\n");
-extern const char bad_vectors[], user_vectors[];
+extern const char bad_vectors[], user_vectors[], user_code[], user32_code[];
 
 static void vectors(void)
 {
@@ -82,29 +88,29 @@ static void svc(void)
 		__asm__ volatile("svc #0");
 }
 
-static void leave_to(uint64_t state)
+/* Whatever is raised there, ERET comes back. */
+static void leave_to(uint64_t state, const char *code)
 {
-	/* What EL0 executes is not its own: each instruction is an exception, and ERET comes back. */
 	write_sysreg(vbar_el1, user_vectors);
 	write_sysreg(spsr_el1, state);
-	write_sysreg(elr_el1, 0x20000);
+	write_sysreg(elr_el1, code);
 	isb();
 	__asm__ volatile("eret");
 }
 
 static void illegal(void)
 {
-	leave_to(DAIF | 0xf);
+	leave_to(DAIF | 0xf, user_code);
 }
 
 static void user(void)
 {
-	leave_to(EL0T);
+	leave_to(EL0T, user_code);
 }
 
 static void user32(void)
 {
-	leave_to(USER_A32);
+	leave_to(USER_A32, user32_code);
 }
 
 static void wfi(void)
