@@ -19,7 +19,7 @@ ATTACKS = {
     "sysregs": ("red_scan", 100000),
     "gic": ("red_gic", 10000),
     "sgis": ("red_gic", 16000),
-    "own-sgis": ("red_gic", 2000),
+    "own-sgis": ("red_gic direct", 1875),
 }
 STORMS = ("masked", "vectors", "no-stack", "wfi", "sgi-flood", "no-end", "timer-flood", "gic")
 

@@ -60,7 +60,7 @@ static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint32_t redist_stride __ro_after_init;
 static uint64_t redists_size __ro_after_init; /* behind it nothing answers */
-static unsigned int lines __ro_after_init; /* INTIDs below this exist */
+static unsigned int lines __ro_after_init;    /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
@@ -629,10 +629,13 @@ static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, u
 		if (virtual_sgis)
 			access_sgi_priorities(cpu, first, size, write, value);
 	} else if ((offset == GIC_ICFGR || offset == GIC_ICFGR + 4) && size == 4) {
-		/* The first register is that of the SGIs: they are edges, and stay that. */
+		/*
+		 * The first register is that of the SGIs: they are edges, and stay that. GICv2
+		 * may have the other one once for all CPUs: a cell would change root's timers.
+		 */
 		if (offset == GIC_ICFGR)
 			*value = 0xaaaaaaaa;
-		else
+		else if (!gic_is_v2 || !write || cpu->cell == &root_cell)
 			access_config(frame + offset, mine >> 16, write, value);
 	} else {
 		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);

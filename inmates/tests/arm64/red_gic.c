@@ -68,8 +68,10 @@ enum frame { DIST, REDIST, OWN_PRIVATE, FOREIGN_PRIVATE, FRAMES };
 /* What tells a cell what there is. */
 static bool readable(enum frame frame, uint64_t offset)
 {
+	/* Whether private interrupts are edges or levels, too: with GICv2 for all CPUs. */
 	if (frame == DIST)
 		return (offset & ~3ULL) <= GICD_IIDR ||
+		       (comm->gic_version == 2 && offset >= 0xc00 && offset < 0xc08) ||
 		       offset >= (comm->gic_version == 3 ? GIC_IDS : GICD_V2_IDS);
 	return frame == REDIST && ((offset & ~3ULL) == GICR_IIDR ||
 				   (offset & ~7ULL) == GICR_TYPER || offset >= GIC_IDS);
@@ -83,8 +85,7 @@ static bool is_own(enum frame frame, uint64_t offset)
 	if (frame != DIST || comm->gic_version == 3)
 		return false;
 	return (offset >= 0x80 && offset < 0x400 && offset % 0x80 < 4) ||
-	       (offset >= 0x400 && offset < 0x420) || (offset >= 0x800 && offset < 0x820) ||
-	       (offset >= 0xc00 && offset < 0xc08);
+	       (offset >= 0x400 && offset < 0x420) || (offset >= 0x800 && offset < 0x820);
 }
 
 static void attack_gic_register(enum frame frame, uint64_t base, uint64_t offset, unsigned int size)
@@ -295,10 +296,10 @@ static void own_sgis(void)
 
 	take_sgis();
 	for (i = 0; i < 2000; i++) {
-		/* Cells that get them directly have no SGI 1, which carries what the hypervisor
+		/* Cells that get them directly have no SGI 15, which carries what the hypervisor
 		 * sends. */
 		sgi = i % SGIS;
-		if (sgi == 1 && cmdline_flag("direct"))
+		if (sgi == 15 && cmdline_flag("direct"))
 			continue;
 		if (comm->gic_version == 3)
 			write_sysreg(icc_sgi1r_el1,
