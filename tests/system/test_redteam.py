@@ -8,8 +8,8 @@ import struct
 import pytest
 
 import cloister
-from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, OPTIONS, STORMS, assert_others_unharmed, attack, attacker_with_devices,
-                     heart, heartbeats, last_stop, machine_state, record, start, storm)  # pylint: disable=unused-import
+from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, OPTIONS, SCAN, STORMS, assert_others_unharmed, assert_unchanged, attack,
+                     attacker_with_devices, heart, heartbeats, last_stop, machine_state, record, start, storm)  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.parametrize("machine", [{"apic": "x2apic"} | OPTIONS], indirect=True, ids=["x2apic"])
 
@@ -76,18 +76,6 @@ def foreign_addresses(machine):
             if address >= 0x201000 and not 0x400000 <= address < 0x401000 and not (0xFEE00000 <= address < 0xFEE01000)]
 
 
-# Starts the attacker again as long as each start ends in its being stopped; prints how many there were.
-SCAN = """cell=$(grep -l attacker /sys/class/misc/cloister/cells/*/name); cell=${cell%/name}
-count=0
-while :; do
-	hvctl cell start attacker || exit 1
-	while read state <$cell/state; [ "$state" = running ]; do hvctl cell list >/dev/null; done
-	[ "$state" = failed ] || break
-	count=$((count + 1))
-done
-echo $count"""
-
-
 def test_scan(heart):
     """Reads, writes and code fetches at foreign addresses. Each ends the cell, or is a page fault of its own, or is
     answered as if nothing were there; the attacker goes on where it was with each start."""
@@ -108,7 +96,7 @@ def test_scan(heart):
     assert int(line[0]) == len(probes) and line[3] == "0", said
     # Addresses beyond what the CPU has are page faults; PCI configuration space reads as ones.
     assert len(probes) / 2 < ended < len(probes)
-    assert machine_state(machine) == before
+    assert_unchanged(machine, before)
     assert_others_unharmed(machine, beats)
 
 

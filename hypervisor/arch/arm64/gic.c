@@ -60,7 +60,8 @@ static struct cl_gic gic __ro_after_init;
 static uint32_t dist_control __ro_after_init; /* as Linux had it */
 static uint64_t dist_size __ro_after_init;
 static uint32_t redist_stride __ro_after_init;
-static unsigned int lines __ro_after_init; /* INTIDs below this exist */
+static uint64_t redists_size __ro_after_init; /* behind it nothing answers */
+static unsigned int lines __ro_after_init;    /* INTIDs below this exist */
 
 /* Registers of which several interrupts share one byte are read, changed and written. */
 static struct lock config_lock;
@@ -86,6 +87,7 @@ static int find_redists(void)
 		for_each_cpu(i)
 			if (cpus[i].hw_id == typer >> 32)
 				cpus[i].arch.redist_phys = gic.redist_phys + offset;
+		redists_size = offset + redist_stride;
 		if (typer & GICR_TYPER_LAST)
 			break;
 	}
@@ -629,10 +631,13 @@ static void access_sgi_frame(struct cpu *cpu, unsigned int offset, bool write, u
 		if (virtual_sgis)
 			access_sgi_priorities(cpu, first, size, write, value);
 	} else if ((offset == GIC_ICFGR || offset == GIC_ICFGR + 4) && size == 4) {
-		/* The first register is that of the SGIs: they are edges, and stay that. */
+		/*
+		 * The first register is that of the SGIs: they are edges, and stay that. GICv2
+		 * may have the other one once for all CPUs: a cell would change root's timers.
+		 */
 		if (offset == GIC_ICFGR)
 			*value = 0xaaaaaaaa;
-		else
+		else if (!gic_is_v2 || !write || cpu->cell == &root_cell)
 			access_config(frame + offset, mine >> 16, write, value);
 	} else {
 		mmio_ignore(write, cpu->arch.redist_phys + GICR_FRAME + offset, value);
@@ -758,6 +763,10 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		return;
 	}
 	local->exits[CL_EXIT_XAPIC]++;
+	if (address - gic.redist_phys >= redists_size) {
+		mmio_ignore(write, address, value);
+		return;
+	}
 	offset = (address - gic.redist_phys) % redist_stride;
 	address -= offset;
 	if (offset < GICR_FRAME) {

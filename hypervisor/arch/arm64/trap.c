@@ -287,6 +287,18 @@ static __attribute__((noinline)) void emulate(struct guest_regs *regs, uint64_t 
 	guest_skip();
 }
 
+/* What is not there is a page table: no instruction's access that could be emulated. */
+static void trap_walk(uint64_t address)
+{
+	local->exits[CL_EXIT_MMIO]++;
+	address &= PAGE_MASK; /* the rest is that of the address that was being translated */
+	if (local->cpu->cell != &root_cell)
+		cell_fail("page table at address 0x%lx that is not the cell's or not memory",
+			  address);
+	else if (!mmio_map_for_root(address, CL_AUDIT_READ))
+		inject_undefined();
+}
+
 static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
 {
 	unsigned int size = 1U << ISS_SAS(iss), rt = ISS_SRT(iss);
@@ -304,6 +316,10 @@ static void trap_data_abort(struct guest_regs *regs, uint32_t iss)
 	/* Nobody has the interrupt controller mapped. */
 	if (!gic_is_at(address) && is_settled(address, write ? CL_MEM_WRITE : CL_MEM_READ))
 		return;
+	if (iss & ISS_S1PTW) {
+		trap_walk(address);
+		return;
+	}
 	if (!(iss & ISS_ISV)) {
 		emulate(regs, address, write);
 		return;
@@ -326,6 +342,10 @@ static void trap_instruction_abort(uint32_t iss)
 		return;
 	if (__atomic_load_n(&local->cpu->cell->arch.stage2.splitting, __ATOMIC_SEQ_CST))
 		return;
+	if (iss & ISS_S1PTW) {
+		trap_walk(address);
+		return;
+	}
 	if (local->cpu->cell != &root_cell)
 		cell_fail("execution at address 0x%lx that is not the cell's or not executable",
 			  address);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * What the attacking inmates have in common: counting, and one line for each class of attacks that
- * tests/system/test_redteam.py reads:
+ * tests/system/redteam.py reads:
  *
  *   attack CLASS tried=N refused=N survived=N succeeded=N
  *
@@ -12,6 +12,7 @@
 #define ATTACK_H
 
 #include <inmate.h>
+#include <attack_arch.h>
 
 /* So many successes are described; the others are only counted. */
 #define DESCRIBED 8
@@ -72,24 +73,6 @@ static inline uint64_t random64(void)
 	random_state ^= random_state << 17;
 	return random_state;
 }
-
-/*
- * Execute an instruction that may fault: 0, or FAULTED | vector. The operands are those of an asm
- * statement with one output before them.
- */
-#define TRY(instruction, ...)                                         \
-	({                                                            \
-		register uint64_t try_fault __asm__("r8") = 0;        \
-		__asm__ volatile("1: " instruction "\n2:\n" CAN_FAULT \
-				 : "+r"(try_fault)                    \
-				 : __VA_ARGS__                        \
-				 : "memory", "cc");                   \
-		(unsigned int)try_fault;                              \
-	})
-
-#define EXCEPTION(vector) (FAULTED | (vector))
-#define UD		  EXCEPTION(6)
-#define GP		  EXCEPTION(13)
 
 static inline bool same_text(const char *a, const char *b)
 {
