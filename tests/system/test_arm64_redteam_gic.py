@@ -21,7 +21,7 @@ ATTACKS = {
     "sgis": ("red_gic", 16000),
     "own-sgis": ("red_gic direct", 1875),
 }
-STORMS = ("masked", "vectors", "no-stack", "wfi", "sgi-flood", "no-end", "timer-flood", "gic")
+STORMS = ("masked", "sgi-flood", "no-end", "timer-flood", "gic")
 
 
 @pytest.mark.parametrize("name", ATTACKS)

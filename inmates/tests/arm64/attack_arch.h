@@ -17,7 +17,7 @@
 		__asm__ volatile("1: " instruction "\n2:\n" CAN_FAULT \
 				 : "+r"(try_fault)                    \
 				 : __VA_ARGS__                        \
-				 : "memory", "cc", "x17", "x30");            \
+				 : "memory", "cc", "x17", "x30");     \
 		(unsigned int)try_fault;                              \
 	})
 
