@@ -175,8 +175,8 @@ lint: lint-cppcheck $(addprefix lint-sparse-,$(subst tools/,,$(filter hypervisor
 	@cmp $(BUILD)/defaults.check Kconfig.defaults
 
 LINT_INCLUDES := include $(BUILD)/include hypervisor/include tests/unit
-LINT_x86 := -D__x86_64__ $(addprefix -I ,hypervisor/arch/x86/include hypervisor/arch/x86/svm inmates/lib/x86)
-LINT_arm64 := -D__aarch64__ $(addprefix -I ,hypervisor/arch/arm64/include inmates/lib/arm64)
+LINT_x86 := -D__x86_64__ $(addprefix -I ,hypervisor/arch/x86/include hypervisor/arch/x86/svm inmates/lib inmates/lib/x86 inmates/tests inmates/tests/x86)
+LINT_arm64 := -D__aarch64__ $(addprefix -I ,hypervisor/arch/arm64/include inmates/lib inmates/lib/arm64 inmates/tests inmates/tests/arm64)
 
 lint-cppcheck: lint-cppcheck-x86 lint-cppcheck-arm64
 	@cppcheck --version

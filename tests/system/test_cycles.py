@@ -103,3 +103,11 @@ def test_all_cells_that_fit(boot, arch):
     assert cloister.status(machine)["mem_used"] == used
     cloister.disable(machine)
     cloister.assert_healthy(machine)
+
+
+def test_cycles_with_gicv2(boot):
+    """An interrupt that QEMU's GICv2 forgets was lost in one of six cycles or so."""
+    machine = boot("loop-gicv2", arch="arm64", kernel="6.12", gic=2)
+    cloister.load_driver(machine)
+    cycles(machine, 24)
+    cloister.assert_healthy(machine)

@@ -140,7 +140,7 @@ static void gic(void)
 		mmio_write32(dist + at, ~value);
 		mmio_write32(dist + at, value);
 	}
-	printf("fault: %u registers were written\n", 0x10000 / 4);
+	printf("fault: %u registers were written\n", 0x10000U / 4);
 }
 
 static void off(void)
