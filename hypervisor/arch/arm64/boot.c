@@ -50,6 +50,7 @@ static unsigned int first_taken __ro_after_init;
 static struct lock start_lock __ro_after_init;
 
 _Static_assert(sizeof(struct guest_regs) == GUEST_REGS_SIZE, "layout.h");
+_Static_assert(offsetof(struct local_data, probe) == LOCAL_OFFSET_PROBE, "layout.h");
 
 /* What -fstack-protector-strong compares; for it alone, and by name. */
 extern uint64_t __stack_chk_guard;

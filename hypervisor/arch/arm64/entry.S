@@ -168,7 +168,8 @@ arm64_vectors:
 	fatal	2
 	fatal	3
 	/* from EL2 */
-	fatal	4
+	.balign	128
+	b	own_fault
 	fatal	5
 	fatal	6
 	fatal	7
@@ -187,6 +188,27 @@ arm64_vectors:
 	rest	trap_irq, cpu_handle_events
 	rest	trap_fiq, cpu_handle_events
 	rest	trap_serror, trap_serror_rest
+
+/*
+ * At an address where arch_access_registers() has been sent, nothing answers: it goes on behind the
+ * access, and is told. All else that happens here is a defect.
+ */
+own_fault:
+	stp	x0, x1, [sp, #-16]!
+	ldr	x0, =LOCAL_PRIVATE
+	ldr	w1, [x0, #LOCAL_OFFSET_PROBE]
+	cmp	w1, #PROBE_ON
+	b.ne	1f
+	mov	w1, #PROBE_FAILED
+	str	w1, [x0, #LOCAL_OFFSET_PROBE]
+	mrs	x1, elr_el2
+	add	x1, x1, #4
+	msr	elr_el2, x1
+	ldp	x0, x1, [sp], #16
+	eret
+1:	mov	x0, #4
+	bl	exception_fatal
+	b	arm64_halt
 
 	.globl	arm64_resume
 arm64_resume:

@@ -26,6 +26,7 @@ struct linux_state {
 struct local_data {
 	struct cpu *cpu;
 	uint64_t *exits; /* counters in the info region */
+	uint32_t probe;	 /* PROBE_*: an access at which nothing may answer */
 	struct linux_state linux_state;
 };
 

@@ -43,6 +43,12 @@
 #define GUEST_REGS_SIZE 256
 #define GUEST_REGS	(LOCAL_STACK_TOP - GUEST_REGS_SIZE)
 
+/* struct local_data.probe, for own_fault in entry.S; checked in boot.c */
+#define LOCAL_OFFSET_PROBE 16
+#define PROBE_OFF	   0
+#define PROBE_ON	   1
+#define PROBE_FAILED	   2
+
 #define MAIR_NORMAL 0 /* index of normal write-back memory */
 #define MAIR_DEVICE 1
 #define MAIR_VALUE  0x04ff /* Device-nGnRE, Normal write-back */
