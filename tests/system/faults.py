@@ -80,4 +80,6 @@ def assert_ends(machine, command_line, end, logged, said):
     assert machine.check("taskset 8 sh -c 'echo on CPU 3'") == "on CPU 3\n"
     if "icount" in machine.log_directory.name:
         ticks, longest = heartbeats(machine)
-        assert longest < 2 * PERIOD_US * 1000, f"{longest} ns between two interrupts, of {ticks}"
+        # Emulated CPUs have turns: with three that are busy it can be more than a period until the next one.
+        limit = {"x86": 2, "arm64": 4}[machine.arch] * PERIOD_US * 1000
+        assert longest < limit, f"{longest} ns between two interrupts, of {ticks}"
