@@ -23,7 +23,7 @@ CONFIGS_REFUSED = {
     "foreign": (b"\x7fELF" + bytes(500), ["config: magic is 127", '"CLOISTER": this is not a compiled cell config'], None),
     "version": (blobs.patch(GOOD, "abi_version", 2), ["config: abi_version is 2, expected 1"], None),
     "architecture": (blobs.patch(GOOD, "arch", 2), ["config: arch is 2, expected 1 (1: x86-64, 2: arm64"], None),
-    "flags": (blobs.patch(GOOD, "flags", 0x80), ["cell 'hello': config: flags is 128, expected bits out of 15 only"], None),
+    "flags": (blobs.patch(GOOD, "flags", 0x80), ["cell 'hello': config: flags is 128, expected bits out of 31 only"], None),
     "name": (blobs.patch(GOOD, "name", b"two words"), ["config: name is 32, expected letters, digits"], None),
     "entry": (blobs.patch(GOOD, "entry", 0x5000000), ["cell 'hello': config: entry is 0x5000000, expected an address in a RAM region"], None),
     "oversize": (GOOD + bytes(16384), [f"{len(GOOD) + 16384} bytes, expected at most 16384"],
