@@ -71,7 +71,7 @@ ROOTS_REFUSED = {
     "not-one-piece": (blobs.root(GOOD_ROOT, hv_phys=0x60000000, pool_phys=0x70000000), ["must be one piece of memory"]),
     "one-place": (blobs.root(GOOD_ROOT, hv_phys=0x60000000), ["name both, or write CL_AUTO for both"]),
     "kernel-memory": (blobs.root(GOOD_ROOT, hv_phys=0x1000000, pool_phys=0x1200000),
-                      ["platform: Linux does not let go of memory 0x0-0x7ffffff"]),
+                      ["platform: Linux does not let go of memory 0x1000000-0x4ffffff"]),
     "too-much": (blobs.root(GOOD_ROOT, pool_size=64 << 30), ["platform: no 65538 MiB in one piece could be taken from Linux"]),
 }
 
