@@ -156,16 +156,16 @@ def test_devices_change_hands(enabled):
 
 
 def test_cycles(machine):
-    """Root's disk is read all the time while Cloister comes and goes."""
+    """Root's disk works whenever Cloister has come or gone. Not just then: a message could be lost (README, limits)."""
     before = cloister.Snapshot(machine)
-    machine.check("(while [ ! -e /tmp/end ]; do dd if=/dev/nvme0n1 of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null "
-                  "|| touch /tmp/failed; sleep 0.1; done; touch /tmp/ended) >/dev/null 2>&1 &")
     for _ in range(3):
         cloister.enable(machine)
+        read_disk(machine)
         cloister.start(machine, "hello", "hello")
         cloister.wait_output(machine, "hello", "^Hello, world!")
+        read_disk(machine)
         machine.check("hvctl cell destroy hello", 60)
         cloister.disable(machine)
-    machine.check("touch /tmp/end; while [ ! -e /tmp/ended ]; do sleep 1; done; [ ! -e /tmp/failed ]", 60)
+        read_disk(machine)
     before.assert_same(machine)
     cloister.assert_healthy(machine)
