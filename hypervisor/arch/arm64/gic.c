@@ -383,8 +383,8 @@ static uint8_t guest_priority(uint8_t priority)
 }
 
 /*
- * Registers with a bit for each interrupt, for 32 of them from `base` on in either kind of frame.
- * mine: those that the guest has. Writing a one sets or clears, so that others' bits are left alone.
+ * Registers with a bit for each interrupt, the word-th of them in either kind of frame. mine: those
+ * that the guest has. Writing a one sets or clears, so that others' bits are left alone.
  */
 static void access_bits(volatile char *frame, unsigned int reg, unsigned int word, uint32_t mine,
 			bool write, uint64_t *value)

@@ -7,7 +7,6 @@
 #define SCTLR_C		BIT(2)
 #define SCTLR_I		BIT(12)
 #define SCTLR_WXN	BIT(19)
-#define SCTLR_EL2_RES1	0x30c50830UL
 #define SCTLR_EL1_RESET 0x30d00800UL
 
 #define HCR_VM	  BIT(0)
