@@ -2,6 +2,7 @@
 #include <arch.h>
 #include <audit.h>
 #include <mmio.h>
+#include <pci.h>
 
 /* Device registers that share a page with others: the cell's config lists them by their bytes. */
 static bool subpage_access(const struct cell *cell, uint64_t address, bool write, unsigned int size,
@@ -59,8 +60,20 @@ void mmio_ignore(bool write, uint64_t address, uint64_t *value)
 
 bool mmio_default(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
-	struct cell *cell = arch_this_cpu()->cell;
+	struct cpu *cpu = arch_this_cpu();
+	struct cell *cell = cpu->cell;
 
+	if (address >= ecam_start && address < ecam_end) {
+		cpu->info->exits[CL_EXIT_PCI]++;
+		if (size > 4)
+			mmio_ignore(write, address, value);
+		else if (write)
+			pci_write_ecam(cell, address, size, (uint32_t)*value);
+		else
+			*value = pci_read_ecam(cell, address, size);
+		return true;
+	}
+	cpu->info->exits[CL_EXIT_MMIO]++;
 	if (subpage_access(cell, address, write, size, value))
 		return true;
 	if (cell == &root_cell)

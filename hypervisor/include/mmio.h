@@ -7,9 +7,10 @@
 #include <cell.h>
 
 /*
- * Registers below a page that the cell's config lists; an access that is audited or refused. Reads
- * of what is refused give ones. size: 1, 2, 4 or 8. False: the instruction is not to be skipped,
- * the guest executes it again or has been stopped.
+ * Counts the exit. PCI configuration space (ECAM); registers below a page that the cell's config
+ * lists; an access that is audited or refused. Reads of what is refused give ones. size: 1, 2, 4
+ * or 8. False: the instruction is not to be skipped, the guest executes it again or has been
+ * stopped.
  */
 bool mmio_default(uint64_t address, bool write, unsigned int size, uint64_t *value);
 

@@ -5,7 +5,6 @@
 #include <decode.h>
 #include <log.h>
 #include <mmio.h>
-#include <pci.h>
 #include <cloister/hypercall.h>
 
 #define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
@@ -157,20 +156,10 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		gic_access(address, write, size, value);
 		return true;
 	}
-	if (address >= ecam_start && address < ecam_end) {
-		local->exits[CL_EXIT_PCI]++;
-		if (size > 4)
-			mmio_ignore(write, address, value);
-		else if (write)
-			pci_write_ecam(cell, address, size, (uint32_t)*value);
-		else
-			*value = pci_read_ecam(cell, address, size);
-		return true;
-	}
-	local->exits[CL_EXIT_MMIO]++;
 	if (address - CL_VUART_ADDRESS < CL_VUART_SIZE && cell->config->flags & CL_CELL_VUART) {
 		unsigned int reg = address & 0xfff;
 
+		local->exits[CL_EXIT_MMIO]++;
 		if (reg & 3)
 			mmio_ignore(write, address, value);
 		else if (write)

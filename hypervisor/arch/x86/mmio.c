@@ -60,10 +60,8 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 	uint64_t *exits = local->exits;
 	uint32_t value32 = (uint32_t)*value;
 
-	/*
-	 * These have registers of 4 bytes, PCI configuration space also parts of them. Accesses of
-	 * another size are answered as if nothing were there.
-	 */
+	/* These have registers of 4 bytes: an access of another size is answered as if nothing were
+	 * there. */
 	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode) {
 		exits[CL_EXIT_XAPIC]++;
 		if (size != 4)
@@ -79,17 +77,6 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		*value = value32;
 		return true;
 	}
-	if (address >= ecam_start && address < ecam_end) {
-		exits[CL_EXIT_PCI]++;
-		if (size > 4)
-			mmio_ignore(write, address, value);
-		else if (write)
-			pci_write_ecam(cell, address, size, value32);
-		else
-			*value = pci_read_ecam(cell, address, size);
-		return true;
-	}
-	exits[CL_EXIT_MMIO]++;
 	return mmio_default(address, write, size, value);
 }
 
