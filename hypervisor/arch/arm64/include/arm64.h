@@ -168,6 +168,17 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 }
 
 /*
+ * its.c: what root does with the ITSs of the config. Nothing where there is none.
+ */
+int its_init(const struct cl_gic *gic); /* first CPU during enable; or a refusal */
+bool its_is_at(uint64_t address);
+/*
+ * An access by root, to registers or to memory that it can read only. False: it is about no ITS;
+ * again: the guest has to try once more.
+ */
+bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value, bool *again);
+
+/*
  * smmu.c: memory accesses of devices. Does nothing where the root config has no SMMU. Under the
  * management lock, but for enable and disable.
  */
@@ -207,6 +218,7 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
+void vgic_deliver(struct cpu *cpu); /* what waits for this CPU: SGIs, and messages of others */
 /* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 
