@@ -193,6 +193,8 @@ void smmu_flush_root(void);		      /* after root's stage-2 table has lost someth
 void smmu_poll(void);			      /* log what was refused */
 bool smmu_is_at(uint64_t address);
 void smmu_inspect(struct inspection *inspection); /* of all cells */
+/* damage.c: a PCI function reaches the cell's memory, NULL: all */
+int64_t smmu_misdirect(uint32_t stream, const struct cell *cell);
 
 /* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
 bool gic_has_fiq(void);
