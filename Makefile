@@ -115,16 +115,14 @@ static-hvctl:
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
-# The hostile module is x86's.
 test-module-%:
 	@$(MAKE) --no-print-directory ARCH=$(ARCH) modules FLAVOUR=$*
-ifeq ($(ARCH),x86)
 	@mkdir -p $(BUILD)/tests/modules/$*
+	@find $(BUILD)/tests/modules/$* -xtype l -delete
 	@cp -rsf $(CURDIR)/tests/modules/. $(BUILD)/tests/modules/$*
 	@ln -sfn $(CURDIR)/include $(BUILD)/tests/modules/$*/include
 	@echo "  MAKE    tests/modules ($*)"
 	@$(KBUILD) -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
-endif
 
 setup:
 	@scripts/setup

@@ -9,12 +9,17 @@ import pytest
 
 import blobs
 import cloister
+import test_smmu
 
-pytestmark = pytest.mark.parametrize(
-    # Cells' memory is removed from Linux on one machine and, as in test_memory.py, allocated on the other.
-    "machine", [{"apic": apic, "append": append, "extra": ("-device", "edu,addr=5")}
-                for apic, append in (("xapic", "nokaslr crashkernel=64M@1900M"), ("x2apic", "nokaslr"))],
-    indirect=True, ids=lambda options: options["apic"])
+EDU = ("-device", "edu,addr=5")
+MACHINES = {
+    # Cells' memory is removed from Linux on one machine and, as in test_memory.py, allocated on the others.
+    "xapic": {"apic": "xapic", "append": "nokaslr crashkernel=64M@1900M", "extra": EDU},
+    "x2apic": {"apic": "x2apic", "append": "nokaslr", "extra": EDU},
+    "smmu": test_smmu.MACHINE | {"files": test_smmu.NAMED},
+    "gic2": {"arch": "arm64", "gic": 2, "extra": EDU},
+}
+pytestmark = pytest.mark.parametrize("machine", MACHINES.values(), indirect=True, ids=MACHINES)
 
 EPERM = -1
 (GET_INFO, DISABLE, CREATE, SET_LOADABLE, START, DESTROY, SCRUB, STATE, CONSOLE_WRITE, MESSAGE, LOCK, RELEASE,
@@ -28,8 +33,12 @@ def hostile(machine, line):
     return int(machine.check(f"echo {line} >/proc/hostile && cat /proc/hostile", 300))
 
 
+def config(machine, name, cpu=3, flags=blobs.VUART | blobs.LOCKED):
+    machine.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], flags=flags, arch=machine.arch))
+
+
 def start_heartbeat(machine, name="locked", cpu=3, flags=blobs.VUART | blobs.LOCKED, arguments=""):
-    machine.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], flags=flags))
+    config(machine, name, cpu, flags)
     cloister.start(machine, name, "heartbeat", f"period_us=5000 print_ms=100 {arguments}", path=f"/tmp/{name}.cell")
     return cloister.cells(machine)[name]["id"]
 
@@ -43,6 +52,8 @@ def assert_beats(machine, name):
     before = ticks(machine, name)
     cloister.wait(machine, f"cell {name} to go on", lambda: ticks(machine, name) > before + 40)
     assert cloister.state(machine, name) == "running"
+    # What its library says about an interrupt or exception that it does not expect
+    assert "inmate:" not in machine.check(f"hvctl console {name}")
 
 
 def load_module(machine):
@@ -59,7 +70,7 @@ def memory_of(machine, name):
 def test_a_locked_cell(enabled):
     """Not while it is being prepared; from its start on, and until it releases itself."""
     load_module(enabled)
-    enabled.push("/tmp/locked.cell", blobs.cell("locked", flags=blobs.VUART | blobs.LOCKED))
+    config(enabled, "locked")
     enabled.check("hvctl cell create /tmp/locked.cell && hvctl cell load locked /inmates/heartbeat.bin")
     assert not cloister.cells(enabled)["locked"]["locked"]
     enabled.check("hvctl cell destroy locked")
@@ -124,6 +135,137 @@ def read_config(machine, bdf, offset):
     return int(machine.check(f"hexdump -s {offset} -n 4 -e '1/4 \"%08x\"' /sys/bus/pci/devices/0000:00:{bdf}/config"), 16)
 
 
+def attack_x86(machine, memory, _):
+    # Interrupts at the cell's CPU: fixed, SMI, NMI, INIT, startup; then by logical id and to all.
+    icr = (0x4040, 0x4200, 0x4400, 0x4500, 0x4600, 0x4840, 0xC4400, 0xC4240, 0xC4600)
+    for low in icr:
+        high = 0x8 if low & 0x800 else 3
+        hostile(machine, f"icr {high:#x} {low:#x}")
+    assert_beats(machine, "beat")
+
+    # The interrupt controller: pin 22 to the cell's CPU, as NMI and as INIT, by way of its registers.
+    for mode in (0x400, 0x500, 0x40):
+        for register, value in ((0x10 + 2 * 22 + 1, 3 << 24), (0x10 + 2 * 22, mode)):
+            hostile(machine, f"write 0xfec00000 {register:#x}")
+            hostile(machine, f"write 0xfec00010 {value:#x}")
+        assert "no violation" in machine.check("hvctl verify")
+
+    # Registers of the machine: EFER.SVME, VM_CR, VM_HSAVE_PA, SMM base, SYSCFG, TOP_MEM, APIC base.
+    for register, value in ((0xC0000080, 0x1D01), (0xC0010114, 0x10), (0xC0010117, memory), (0xC0010111, memory),
+                            (0xC0010010, 0), (0xC001001A, 0x1000000), (0x1B, 0xFEE00000), (0x1B, 0xFED00900)):
+        assert hostile(machine, f"wrmsr {register:#x} {value:#x}") != 0, f"MSR {register:#x} was written"
+
+
+GICD, GICR_3 = 0x8000000, 0x80A0000 + 3 * 0x20000
+# Registers of a redistributor that are set up once: (offset, words)
+SET_UP = ((0, 1), (0x14, 1), (0x70, 4), (0x10080, 1), (0x10100, 1), (0x10400, 8), (0x10C00, 2))
+# What root writes there: CTLR, WAKER, SETLPIR, PROPBASER, PENDBASER; of the SGI frame groups, enables, pending, active,
+# priorities, triggers
+REDISTRIBUTOR = ((0, 0), (0x14, 2), (0x40, 8192), (0x70, 0), (0x78, 0), (0x10080, 0), (0x10180, 0xFFFFFFFF), (0x10200, 0xFFFFFFFF),
+                 (0x10300, 0xFFFFFFFF), (0x10380, 0xFFFFFFFF), (0x10418, 0xFFFFFFFF), (0x1041C, 0xFFFFFFFF), (0x10C04, 0))
+SPI = 200  # nobody's device
+SGI1R, ASGI1R, SGI0R = 0xC65D, 0xC65E, 0xC65F
+PSCI_REFUSED = {"CPU_ON": (0x84000003, -2), "CPU_ON, 64 bits": (0xC4000003, -2), "AFFINITY_INFO": (0xC4000004, -2), "MIGRATE": (0xC4000005, -1),
+                "CPU_FREEZE": (0x8400000B, -1), "CPU_DEFAULT_SUSPEND": (0xC400000C, -1), "NODE_HW_STATE": (0xC400000D, -1),
+                "SYSTEM_SUSPEND": (0xC400000E, -1), "SYSTEM_RESET2": (0xC4000012, -1), "MEM_PROTECT": (0x84000013, -1)}
+# Of Linux' stub at EL2: SET_VECTORS, SOFT_RESTART, RESET_VECTORS, FINALISE_EL2
+STUB_CALLS = range(4)
+
+
+def attack_arm64(machine, memory, hypervisor):
+    attack_interrupts(machine)
+    # The firmware: the cell's CPU is not there; nothing that it could stop the machine's other CPUs or memory with.
+    for way in ("smc", "hvc"):
+        for name, (function, answer) in PSCI_REFUSED.items():
+            for affinity in (3, 0x80000003):
+                assert hostile(machine, f"{way} {function:#x} {affinity:#x} {memory:#x} 0") == answer, f"{name} by {way}"
+    assert_beats(machine, "beat")
+    for call in STUB_CALLS:
+        assert hostile(machine, f"hvc {call} {memory:#x} 0 0") == -1, f"stub call {call}"
+
+    # Registers of EL2 and EL3, those with their aliases, and what the implementation defines: none is there.
+    ranges = [(0xA000, 0xC000), (0xE000, 0x10000)]
+    ranges += [(start, start + 0x80) for op1 in range(4) for start in (0xC580 + 0x800 * op1, 0xC780 + 0x800 * op1)]
+    assert hostile(machine, "findmrs 0xc000 0xc001") == 0xC000, "MIDR_EL1 is there"
+    for first, end in ranges:
+        assert hostile(machine, f"findmrs {first:#x} {end:#x}") == -1
+        for value in (0, -1):
+            assert hostile(machine, f"findmsr {first:#x} {end:#x} {value}") == -1
+    assert_beats(machine, "beat")
+
+    # By instructions that are not emulated.
+    for address in (GICD, GICD + 0xC00):
+        assert hostile(machine, f"copy {address:#x}") == hostile(machine, f"fill {address:#x}") == -14
+    if not has_gicv2(machine):
+        attack_smmu(machine, memory, hypervisor)
+
+
+def has_gicv2(machine):
+    return "gic-2" in machine.log_directory.name
+
+
+def attack_interrupts(machine):
+    """At the cell's CPU."""
+    gic2 = has_gicv2(machine)
+    for sgi in range(16):
+        if gic2:
+            hostile(machine, f"write {GICD + 0xF00:#x} {0x80000 | sgi:#x}")
+            continue
+        assert hostile(machine, f"msr {SGI1R:#x} {sgi << 24 | 8:#x}") != -1
+        for register in (ASGI1R, SGI0R):
+            assert hostile(machine, f"msr {register:#x} {sgi << 24 | 8:#x}") == -1, "there is no other group"
+    # To all others, which Linux takes for a request to reschedule.
+    hostile(machine, f"write {GICD + 0xF00:#x} 0x1000000" if gic2 else f"msr {SGI1R:#x} {1 << 40:#x}")
+    assert_beats(machine, "beat")
+
+    # The distributor off; an interrupt of the highest priority to the cell's CPU, by its route and by message.
+    hostile(machine, f"write {GICD:#x} 0")
+    route = GICD + 0x800 + SPI if gic2 else GICD + 0x6000 + 8 * SPI
+    target = 0x08080808 if gic2 else 3
+    hostile(machine, f"write {route:#x} {target:#x}")
+    assert hostile(machine, f"read {route:#x}") & target != target
+    assert "no violation" in machine.check("hvctl verify")
+    for register, value in ((0x400 + SPI, 0), (0x40, SPI)):
+        hostile(machine, f"write {GICD + register:#x} {value:#x}")
+    assert_beats(machine, "beat")
+    # What belongs to the cell's CPU; with GICv2 there is no way to name it.
+    if gic2:
+        return
+    before = words(machine, GICR_3, SET_UP)
+    for offset, value in REDISTRIBUTOR:
+        hostile(machine, f"write {GICR_3 + offset:#x} {value:#x}")
+        if offset >= 0x10000:
+            assert hostile(machine, f"read {GICR_3 + offset:#x}") == 0
+    assert words(machine, GICR_3, SET_UP) == before
+    assert_beats(machine, "beat")
+
+
+def words(machine, base, places):
+    """Of physical memory, as the machine itself sees them."""
+    return [machine.monitor(f"xp /{count}xw {base + offset:#x}") for offset, count in places]
+
+
+SMMU = 0x9050000
+# CR0, CR1, IRQ_CTRL, STRTAB_BASE, STRTAB_BASE_CFG, CMDQ_BASE, CMDQ_PROD, EVENTQ_BASE
+SMMU_REGISTERS = (0x20, 0x28, 0x50, 0x80, 0x88, 0x90, 0x98, 0xA0)
+
+
+def attack_smmu(machine, memory, hypervisor):
+    """Its registers are not root's; by its device root reaches neither the cell nor the hypervisor."""
+    before = words(machine, SMMU, ((0, 64),))
+    for offset in SMMU_REGISTERS:
+        assert hostile(machine, f"read {SMMU + offset:#x}") == 0xFFFFFFFF
+        hostile(machine, f"write {SMMU + offset:#x} 0")
+    assert hostile(machine, f"copy {SMMU:#x}") == hostile(machine, f"fill {SMMU:#x}") == -14
+    assert words(machine, SMMU, ((0, 64),)) == before
+    source = test_smmu.kernel(machine)
+    for target in (memory + 0x100000, hypervisor):
+        value = test_smmu.word(machine, target)
+        test_smmu.root_copies(machine, source, target)
+        assert test_smmu.word(machine, target) == value != test_smmu.word(machine, source)
+    assert_beats(machine, "beat")
+
+
 def test_everything_is_locked(machine):
     """The last test of a machine: nothing but a reset undoes it. The cell's CPU and its APIC id are 3."""
     cloister.enable(machine)
@@ -134,6 +276,9 @@ def test_everything_is_locked(machine):
     write_config(machine, "05.0", 0x10, bar ^ 0x100000)
     assert read_config(machine, "05.0", 0x10) == bar ^ 0x100000, "until now root can move what is its own"
     write_config(machine, "05.0", 0x10, bar)
+    # Of the host bridge: where PCI configuration space is (q35), the interrupt line (any)
+    register = {"x86": 0x60, "arm64": 0x3C}[machine.arch]
+    host = read_config(machine, "00.0", register)
 
     assert "All cells are locked" in machine.check("hvctl lock")
     assert cloister.status(machine)["locked"]
@@ -158,31 +303,17 @@ def test_everything_is_locked(machine):
     assert hostile(machine, f"read {hypervisor:#x}") == 0xFFFFFFFF
     assert_beats(machine, "beat")
 
-    # Interrupts at the cell's CPU: fixed, SMI, NMI, INIT, startup; then by logical id and to all.
-    icr = (0x4040, 0x4200, 0x4400, 0x4500, 0x4600, 0x4840, 0xC4400, 0xC4240, 0xC4600)
-    for low in icr:
-        high = 0x8 if low & 0x800 else 3
-        hostile(machine, f"icr {high:#x} {low:#x}")
-    assert_beats(machine, "beat")
+    # What the architecture has for reaching another CPU and the machine.
+    attack = {"x86": attack_x86, "arm64": attack_arm64}[machine.arch]
+    kicks = cloister.exits(machine, "beat")[3]["kick"]
+    attack(machine, memory, hypervisor)
+    assert cloister.exits(machine, "beat")[3]["kick"] == kicks, "nothing of it was for the cell's CPU"
 
-    # The interrupt controller: pin 22 to the cell's CPU, as NMI and as INIT, by way of its registers.
-    for mode in (0x400, 0x500, 0x40):
-        for register, value in ((0x10 + 2 * 22 + 1, 3 << 24), (0x10 + 2 * 22, mode)):
-            hostile(machine, f"write 0xfec00000 {register:#x}")
-            hostile(machine, f"write 0xfec00010 {value:#x}")
-        assert "no violation" in machine.check("hvctl verify")
-
-    # Registers of the machine: EFER.SVME, VM_CR, VM_HSAVE_PA, SMM base, SYSCFG, TOP_MEM, APIC base.
-    for register, value in ((0xC0000080, 0x1D01), (0xC0010114, 0x10), (0xC0010117, memory), (0xC0010111, memory),
-                            (0xC0010010, 0), (0xC001001A, 0x1000000), (0x1B, 0xFEE00000), (0x1B, 0xFED00900)):
-        assert hostile(machine, f"wrmsr {register:#x} {value:#x}") != 0, f"MSR {register:#x} was written"
-
-    # PCI: a base address over the cell's memory, bridges, the host bridge's map.
+    # PCI: a base address over the cell's memory, the host bridge.
     write_config(machine, "05.0", 0x10, memory)
     assert read_config(machine, "05.0", 0x10) == bar
-    host = read_config(machine, "00.0", 0x60)
-    write_config(machine, "00.0", 0x60, 0xC0000001)
-    assert read_config(machine, "00.0", 0x60) == host
+    write_config(machine, "00.0", register, ~host & 0xFFFFFFFF)
+    assert read_config(machine, "00.0", register) == host
     # Other registers are root's as ever: the interrupt line.
     write_config(machine, "05.0", 0x3C, (read_config(machine, "05.0", 0x3C) & ~0xFF) | 0x2A)
     assert read_config(machine, "05.0", 0x3C) & 0xFF == 0x2A

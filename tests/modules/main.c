@@ -8,15 +8,25 @@
  *                      CL_HC_LOCK; the result is how many of them did not fail
  *   read ADDRESS       32 bits of physical memory
  *   readn ADDRESS N    N times, at addresses that repeat within a page
- *   copy ADDRESS       64 bytes, by a string instruction; -14: it raised an exception
- *   fill ADDRESS       the other way: zeros
+ *   copy ADDRESS       64 bytes, by instructions that are not emulated; -14: an exception
+ *   fill ADDRESS       zeros, in the same way
  *   write ADDRESS X    32 bits of physical memory
+ *
+ * x86:
  *   apic REGISTER X    write to a register of this CPU's APIC, by its xAPIC offset
  *   icr HIGH LOW       interrupt command
  *   wrmsr N X          the result is 0, or -5 if the CPU refused
  *   rdmsr N
  *   in PORT            8 bits
  *   outsb PORT         one byte by OUTSB; a refusal is an exception that kills the writer
+ *
+ * arm64, registers as 16 bits, Op0 to Op2:
+ *   mrs N              -1: undefined
+ *   msr N X
+ *   findmrs N END      the first of these that is not undefined, -1: there is none
+ *   findmsr N END X    the same, for writing X
+ *   smc F A B C        firmware call
+ *   hvc F A B C        the same by HVC #0, where Linux' stub was
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -24,20 +34,10 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
-#include <asm/apic.h>
-#include <asm/asm.h>
-#include <asm/msr.h>
 #include <cloister/hypercall.h>
+#include "hostile.h"
 
 static u64 result;
-
-static long call(u64 number, u64 a, u64 b, u64 c)
-{
-	long answer;
-
-	asm volatile("vmmcall" : "=a"(answer) : "a"(number), "D"(a), "S"(b), "d"(c) : "memory");
-	return answer;
-}
 
 static u64 next_random(u64 *state)
 {
@@ -73,14 +73,14 @@ static u64 fuzz(u64 seed, u64 count)
 		/* Inspection writes to root's own memory, where it is told to. */
 		if (number == CL_HC_DISABLE || number == CL_HC_LOCK || number == CL_HC_INSPECT)
 			continue;
-		if (call(number, a, b, random_argument(&state)) >= 0 && number != CL_HC_GET_INFO &&
-		    number != CL_HC_CELL_STATE)
+		if (arch_call(number, a, b, random_argument(&state)) >= 0 &&
+		    number != CL_HC_GET_INFO && number != CL_HC_CELL_STATE)
 			succeeded++;
 	}
 	return succeeded;
 }
 
-static u64 access_memory(u64 address, bool write, u32 value)
+u64 access_memory(u64 address, bool write, u32 value)
 {
 	void __iomem *page = NULL;
 
@@ -124,103 +124,45 @@ static u64 read_often(u64 address, u64 count)
 	return value;
 }
 
-static u64 copy_words(u64 address)
+/* Registers, by something else than a plain load or store. */
+static u64 access_otherwise(u64 address, bool write)
 {
 	u32 buffer[16] = {};
-	void *to = buffer;
-	const void __force *from;
-	unsigned long count = ARRAY_SIZE(buffer);
 	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
+	void *registers = (void __force *)page + (address & ~PAGE_MASK);
+	bool done;
 
 	if (!page)
 		return -ENOMEM;
-	from = (const void __force *)page;
-	asm volatile("1: rep movsl\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "+S"(from), "+D"(to), "+c"(count)
-		     :
-		     : "memory");
+	done = write ? arch_zero(registers) : arch_copy_from(buffer, registers, sizeof(buffer));
 	iounmap(page);
-	return count ? (u64)-EFAULT : buffer[0];
-}
-
-static u64 fill_words(u64 address)
-{
-	unsigned long count = 1;
-	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
-	void __force *to = (void __force *)page;
-
-	if (!page)
-		return -ENOMEM;
-	to += address & ~PAGE_MASK;
-	asm volatile("1: rep stosl\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "+D"(to), "+c"(count)
-		     : "a"(0)
-		     : "memory");
-	iounmap(page);
-	return count ? -EFAULT : 0;
-}
-
-static void write_apic(u32 reg, u32 value)
-{
-	u64 base;
-
-	rdmsrl(MSR_IA32_APICBASE, base);
-	if (base & X2APIC_ENABLE)
-		wrmsrl_safe(APIC_BASE_MSR + (reg >> 4), value);
-	else
-		access_memory(0xfee00000 + reg, true, value);
-}
-
-static void write_icr(u32 high, u32 low)
-{
-	u64 base;
-
-	rdmsrl(MSR_IA32_APICBASE, base);
-	if (base & X2APIC_ENABLE) {
-		wrmsrl_safe(APIC_BASE_MSR + (APIC_ICR >> 4), (u64)high << 32 | low);
-		return;
-	}
-	write_apic(APIC_ICR2, high << 24);
-	write_apic(APIC_ICR, low);
+	return done ? buffer[0] : (u64)-EFAULT;
 }
 
 static int attack(const char *line)
 {
+	u64 argument[4] = {};
 	char what[16];
-	u64 a = 0, b = 0, c = 0, d = 0;
-	unsigned char byte = 0;
-	const void *source = &byte;
 
-	if (sscanf(line, "%15s %lli %lli %lli %lli", what, &a, &b, &c, &d) < 1)
+	if (sscanf(line, "%15s %lli %lli %lli %lli", what, &argument[0], &argument[1], &argument[2],
+		   &argument[3]) < 1)
 		return -EINVAL;
 	if (!strcmp(what, "call"))
-		result = call(a, b, c, d);
+		result = arch_call(argument[0], argument[1], argument[2], argument[3]);
 	else if (!strcmp(what, "fuzz"))
-		result = fuzz(a, b);
+		result = fuzz(argument[0], argument[1]);
 	else if (!strcmp(what, "read"))
-		result = access_memory(a, false, 0);
+		result = access_memory(argument[0], false, 0);
 	else if (!strcmp(what, "readn"))
-		result = read_often(a, b);
+		result = read_often(argument[0], argument[1]);
 	else if (!strcmp(what, "copy"))
-		result = copy_words(a);
+		result = access_otherwise(argument[0], false);
 	else if (!strcmp(what, "fill"))
-		result = fill_words(a);
+		result = access_otherwise(argument[0], true);
 	else if (!strcmp(what, "write"))
-		result = access_memory(a, true, b);
-	else if (!strcmp(what, "apic"))
-		write_apic(a, b);
-	else if (!strcmp(what, "icr"))
-		write_icr(a, b);
-	else if (!strcmp(what, "wrmsr"))
-		result = wrmsrl_safe(a, b);
-	else if (!strcmp(what, "rdmsr"))
-		result = rdmsrl_safe(a, &result) ? ~0ULL : result;
-	else if (!strcmp(what, "in"))
-		result = inb(a);
-	else if (!strcmp(what, "outsb"))
-		asm volatile("outsb" : "+S"(source) : "d"((u16)a) : "memory");
+		result = access_memory(argument[0], true, argument[1]);
 	else
-		return -EINVAL;
+		return arch_attack(what, argument, &result);
 	return 0;
 }
 
