@@ -28,6 +28,7 @@ static const struct {
 	[CL_SEC_PCI] = { "PCI device", sizeof(struct cl_pci_device) },
 	[CL_SEC_GIC] = { "GIC", sizeof(struct cl_gic) },
 	[CL_SEC_IOMMU] = { "IOMMU", sizeof(struct cl_iommu) },
+	[CL_SEC_FIRMWARE] = { "firmware call", sizeof(struct cl_firmware) },
 };
 
 #define KIND_END (sizeof(kinds) / sizeof(kinds[0]))

@@ -152,19 +152,25 @@ struct cl_cell_info {
 };
 
 /*
- * What root touched and does not have: an entry for each page, port or pin. Valid if kind is not 0;
- * never removed while enabled. Memory that --audit has made directly accessible is not counted any
- * more (CL_AUDIT_DIRECT).
+ * What root touched and does not have: an entry for each page, port, pin or firmware call. Valid if
+ * kind is not 0; never removed while enabled. Memory that --audit has made directly accessible is
+ * not counted any more (CL_AUDIT_DIRECT).
  */
 struct cl_audit {
-	uint32_t kind;	  /* enum cl_audit_kind */
-	uint32_t flags;	  /* CL_AUDIT_* */
-	uint64_t address; /* of the page; the port; the interrupt controller's address plus pin */
-	uint64_t rip;	  /* of the first access */
-	uint64_t count;	  /* accesses */
+	uint32_t kind;	/* enum cl_audit_kind */
+	uint32_t flags; /* CL_AUDIT_* */
+	/* of the page; the port; the interrupt controller's address plus pin; the function id */
+	uint64_t address;
+	uint64_t rip;	/* of the first access */
+	uint64_t count; /* accesses */
 };
 
-enum cl_audit_kind { CL_AUDIT_MEMORY = 1, CL_AUDIT_PORT = 2, CL_AUDIT_PIN = 3 };
+enum cl_audit_kind {
+	CL_AUDIT_MEMORY = 1,
+	CL_AUDIT_PORT = 2,
+	CL_AUDIT_PIN = 3,
+	CL_AUDIT_FIRMWARE = 4,
+};
 
 /* struct cl_audit.flags */
 #define CL_AUDIT_READ	 0x01

@@ -270,10 +270,8 @@ static void cell_check(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(usage),
-		cmocka_unit_test(reports),
-		cmocka_unit_test(arm64_names),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(usage),       cmocka_unit_test(reports),
+		cmocka_unit_test(arm64_names), cmocka_unit_test(refusals),
 		cmocka_unit_test(cell_check),
 	};
 

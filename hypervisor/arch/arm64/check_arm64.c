@@ -179,6 +179,69 @@ static int check_iommu(struct check *c)
 	return check_range(c, "phys", iommu.phys, CL_SMMU_SIZE, SMMU_ALIGN);
 }
 
+static struct range calls(const struct cl_firmware *firmware)
+{
+	return (struct range){ firmware->function, firmware->count };
+}
+
+static int check_firmware(struct check *c)
+{
+	const struct cl_section *section = check_look_at(c, CL_SEC_FIRMWARE);
+	struct cl_firmware mine, other;
+	uint32_t i, left;
+
+	if (section && section->count > CL_FIRMWARE_MAX)
+		return refuse(c, "count", section->count, CL_FIRMWARE_MAX, "at most @ entries");
+	cl_for_each(section, c->index, mine) {
+		if (!cl_firmware_possible(mine.function))
+			return refuse(c, "function", mine.function, 0x82000000,
+				      "a fast call of a SiP (@) or OEM (0x83000000) service, or "
+				      "0x84000050 to 0x8400005f (TRNG); 0x40000000 more for SMC64");
+		left = 0x10000 - (mine.function & 0xffff);
+		if (!mine.count || mine.count > left ||
+		    !cl_firmware_possible(mine.function + mine.count - 1))
+			return refuse(
+				c, "count", mine.count, 1,
+				"at least @, and functions of the same service up to the last");
+		for (i = 0; i < c->index; i++) {
+			cl_get_entry(section, i, &other, sizeof(other));
+			if (overlap(calls(&mine), calls(&other)))
+				return refuse(c, "function", mine.function, i,
+					      "functions that entry @ does not have");
+		}
+	}
+	return 0;
+}
+
+static uint64_t root_calls_end(const struct cl_config *root, uint64_t function)
+{
+	struct cl_firmware theirs;
+	uint32_t i;
+
+	cl_for_each(cl_find_section(root, CL_SEC_FIRMWARE), i, theirs)
+		if (inside(function, calls(&theirs)))
+			return (uint64_t)theirs.function + theirs.count;
+	return function;
+}
+
+/* Root makes cells: what it may not call itself, it is not to call by way of a cell. */
+static int root_firmware(struct check *c, const struct cl_config *root)
+{
+	const struct cl_section *section = check_look_at(c, CL_SEC_FIRMWARE);
+	struct cl_firmware mine;
+	uint64_t at, next;
+
+	cl_for_each(section, c->index, mine)
+		for (at = mine.function; at - mine.function < mine.count; at = next) {
+			next = root_calls_end(root, at);
+			if (next == at)
+				return refuse(c, "function", mine.function, at,
+					      "functions that the root config lists, too; @ is the "
+					      "first that it does not");
+		}
+	return 0;
+}
+
 int arm64_check_region(struct check *c, const struct cl_memory *m)
 {
 	int err;
@@ -197,7 +260,9 @@ int arm64_check_sections(struct check *c)
 
 	if (!err)
 		err = check_gic(c);
-	return err ? err : check_iommu(c);
+	if (!err)
+		err = check_iommu(c);
+	return err ? err : check_firmware(c);
 }
 
 int arm64_check_pair(struct check *c, const struct cl_config *b)
@@ -209,7 +274,5 @@ int arm64_check_pair(struct check *c, const struct cl_config *b)
 
 int arm64_check_root(struct check *c, const struct cl_config *root)
 {
-	(void)c;
-	(void)root;
-	return 0;
+	return root_firmware(c, root);
 }

@@ -121,7 +121,7 @@ static void trap_hvc(struct guest_regs *regs, uint32_t iss)
 		local->exits[CL_EXIT_HYPERCALL]++;
 		regs->x[0] = (uint64_t)hypercall(regs->x[0], regs->x[1], regs->x[2], regs->x[3]);
 	} else if (immediate == 0) {
-		smccc_call(regs);
+		smccc_call(regs, false);
 	} else {
 		local->exits[CL_EXIT_HYPERCALL]++;
 		regs->x[0] = ~0UL; /* SMCCC: not supported */
@@ -433,7 +433,7 @@ void trap_sync_rest(struct guest_regs *regs)
 		return;
 	case EC_SMC64:
 		guest_skip();
-		smccc_call(regs);
+		smccc_call(regs, true);
 		return;
 	case EC_IABT_LOWER:
 		trap_instruction_abort(iss);

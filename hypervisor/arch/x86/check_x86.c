@@ -140,11 +140,13 @@ static int root_pio(struct check *c, const struct cl_config *root)
 
 int x86_check_sections(struct check *c)
 {
-	const char *rule = "@: it is for the root cell of arm64 machines";
+	const char *rule = "@: it is for arm64 machines";
 	int err = check_absent(c, CL_SEC_GIC, rule);
 
 	if (!err)
 		err = check_absent(c, CL_SEC_IOMMU, rule);
+	if (!err)
+		err = check_absent(c, CL_SEC_FIRMWARE, rule);
 	return err ? err : check_pio(c);
 }
 
