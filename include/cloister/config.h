@@ -152,6 +152,8 @@ struct cl_irqchip {
 	uint32_t reserved;
 };
 
+#define CL_ITS_MAX 4
+
 /* arm64: where the parts of the interrupt controller are. Addresses are 0 where there is no such
  * part. */
 struct cl_gic {
@@ -163,6 +165,11 @@ struct cl_gic {
 	uint64_t cpu_phys;	  /* version 2: GICC, 8 KiB */
 	uint64_t hyp_phys;	  /* version 2: GICH, 4 KiB */
 	uint64_t vcpu_phys;	  /* version 2: GICV, 8 KiB */
+	/*
+	 * version 3: GITS, 64 KiB with the registers of each ITS; the 64 KiB behind it, which
+	 * devices write to, are a memory region of root
+	 */
+	uint64_t its_phys[CL_ITS_MAX];
 };
 
 enum cl_iommu_kind {

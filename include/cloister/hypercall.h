@@ -97,12 +97,14 @@ enum cl_damage {
 	CL_DAMAGE_MAP = 1,	/* map host-physical page `value` into the cell */
 	CL_DAMAGE_PORT = 2,	/* let it use port `value` directly */
 	CL_DAMAGE_MSR = 3,	/* and register `value` (below 0x2000) */
-	CL_DAMAGE_WRITABLE = 4, /* make the page at offset `value` of the image writable */
+	CL_DAMAGE_WRITABLE = 4, /* make the image's page at `value` writable and executable */
 	CL_DAMAGE_PIN = 5,	/* give it pin `value` of the first interrupt controller */
 	CL_DAMAGE_PCI = 6,	/* give its PCI functions to root as well */
 	CL_DAMAGE_CPU = 7,	/* count CPU `value` among its CPUs */
 	CL_DAMAGE_ENTRY = 8,	/* direct root's pin `value` to its first CPU */
 	CL_DAMAGE_FOREIGN = 9,	/* map host-physical page `value` into the hypervisor */
+	CL_DAMAGE_STREAM = 10,	/* let PCI function `value` reach its memory, by the IOMMU */
+	CL_DAMAGE_BYPASS = 11,	/* let PCI function `value` reach all memory */
 };
 
 enum cl_get_info {

@@ -16,6 +16,8 @@
 
 #define CL_INFO_MAGIC 0x4f464e4954534c43ULL /* "CLSTINFO" */
 
+#define CL_MESSAGES_MAX 64
+
 struct cl_info {
 	uint64_t magic;
 	uint32_t abi_version;
@@ -45,6 +47,13 @@ struct cl_info {
 	uint32_t audit_stride;
 	uint32_t audit_count;
 	uint64_t audit_dropped; /* accesses that found no free entry */
+	/*
+	 * arm64: interrupts by message (LPIs) that no CPU of root has taken yet although one has
+	 * acknowledged them. After disable: the driver has Linux raise them again.
+	 */
+	uint32_t message_count;
+	uint32_t messages[CL_MESSAGES_MAX]; /* INTIDs */
+	uint32_t reserved;
 };
 
 /* struct cl_info.flags */

@@ -8,6 +8,7 @@ takes.
 
 import json
 import re
+import subprocess
 import time
 
 import initramfs
@@ -24,6 +25,14 @@ _TROUBLE = re.compile(r"^.*(WARNING: |BUG: |Oops|general protection|Call Trace|s
 def config(name, arch="x86"):
     """Bytes of a config of configs/."""
     return (initramfs.build(arch) / "configs" / f"{name}.cell").read_bytes()
+
+
+def symbols(arch, image=""):
+    """{name: address} of a hypervisor image."""
+    flavour = {"x86": "amd", "arm64": "arm64"}[arch]
+    path = initramfs.build(arch) / image / "hypervisor" / f"cloister-{flavour}.elf"
+    text = subprocess.run(["nm", path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {name: int(address, 16) for address, _, name in map(str.split, text.splitlines())}
 
 
 def load_driver(machine, parameters=""):

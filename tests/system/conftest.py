@@ -76,6 +76,16 @@ def enabled(machine):
     cloister.assert_healthy(machine)
 
 
+def pytest_collection_modifyitems(config, items):
+    """@pytest.mark.only("x86"): a test of what other architectures do not have is not run on their machines."""
+    def fits(item):
+        mark = item.get_closest_marker("only")
+        return not mark or item.callspec.params["machine"].get("arch", "x86") in mark.args
+
+    config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
+    items[:] = [item for item in items if fits(item)]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Shows the machine's logs with a test that failed on its own assertion; MachineErrors have them

@@ -25,11 +25,6 @@ CR4_UMIP, CR4_SMEP, CR4_SMAP = 1 << 11, 1 << 20, 1 << 21
 EFER_NXE = 1 << 11
 
 
-def image_symbols():
-    text = subprocess.run(["nm", initramfs.BUILD / "hypervisor" / "cloister-amd.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return {name: int(address, 16) for address, _, name in map(str.split, text.splitlines())}
-
-
 def mappings(machine, cpu):
     """{virtual address of each page: (physical address, writable, executable, size)} of a CPU that is in the
     hypervisor, as the emulator walks its tables."""

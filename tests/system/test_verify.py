@@ -8,13 +8,18 @@ import pytest
 
 import blobs
 import cloister
+import test_smmu
 
 DEVFN = 5 << 3
-pytestmark = pytest.mark.parametrize(
-    "machine", [{"apic": "xapic", "image": "fault-inject", "extra": ("-device", "edu,addr=5")}], indirect=True, ids=["edu"])
+MACHINES = [{"apic": "xapic", "extra": ("-device", "edu,addr=5")}, test_smmu.MACHINE | {"files": test_smmu.NAMED}]
+pytestmark = pytest.mark.parametrize("machine", [options | {"image": "fault-inject"} for options in MACHINES], indirect=True,
+                                     ids=["x86", "arm64"])
 
 DAMAGE = 0x2000
-MAP, PORT, MSR, WRITABLE, PIN, PCI, CPU, ENTRY, FOREIGN = range(1, 10)
+MAP, PORT, MSR, WRITABLE, PIN, PCI, CPU, ENTRY, FOREIGN, STREAM, BYPASS = range(1, 12)
+# The cell's pin: its entry in a config, and its number
+PINS = {"x86": ((0xFEC00000, 1 << 8, 0), 8), "arm64": ((0x8000000, 1 << 40, 0, 160), 200)}
+LOCAL_BASE = {"x86": 0xFFFFFC8000000000, "arm64": 0x0000FF0000000000}
 
 
 def verify(machine):
@@ -35,10 +40,11 @@ def damage(machine, kind, cell, value):
 
 
 def two_cells(machine):
-    """One of them has a PCI function, ports and a pin."""
+    """One of them has a PCI function, a pin and, where there are such, ports."""
+    x86 = machine.arch == "x86"
     machine.check("[ -e /proc/hostile ] || insmod /lib/modules/hostile.ko")
-    machine.push("/tmp/dev.cell", blobs.cell("dev", cpus=[2], pio=[(0x70, 2)], pci=[(0, 0, DEVFN)],
-                                             irqchips=[(0xFEC00000, 1 << 8, 0)]))
+    machine.push("/tmp/dev.cell", blobs.cell("dev", cpus=[2], pio=[(0x70, 2)] if x86 else [], pci=[(0, 0, DEVFN)],
+                                             irqchips=[PINS[machine.arch][0]], arch=machine.arch))
     cloister.start(machine, "dev", "hello", path="/tmp/dev.cell")
     cloister.start(machine, "hello", "hello")
 
@@ -53,19 +59,35 @@ def test_everything_has_one_owner(enabled):
     taken = {entry["target"] for entry in memory if entry["start"] == 0}
     for entry in owned(resources, "memory", "qemu-root"):
         assert not any(entry["target"] <= page < entry["target"] + entry["size"] for page in taken)
+    assert [entry["start"] for entry in owned(resources, "PCI function", "dev")] == [DEVFN]
+    assert [entry["index"] for entry in owned(resources, "interrupt pin", "dev")] == [PINS[enabled.arch][1]]
+    assert [entry["start"] for entry in owned(resources, "CPU", "dev")] == [2]
+    text = enabled.check("hvctl verify")
+    assert re.search("^CPU +dev +2 *$", text, re.MULTILINE)
+    assert "no violation" in text
+
+
+@pytest.mark.only("x86")
+def test_ports_and_msrs_have_one_owner(enabled):
+    two_cells(enabled)
+    resources, *_ = verify(enabled)
     assert [(entry["start"], entry["size"]) for entry in owned(resources, "I/O port", "dev")] == [(0x70, 2)]
     assert not any(entry["start"] <= 0x70 < entry["start"] + entry["size"]
                    for entry in owned(resources, "I/O port", "qemu-root"))
-    assert [entry["start"] for entry in owned(resources, "PCI function", "dev")] == [DEVFN]
-    assert [entry["index"] for entry in owned(resources, "interrupt pin", "dev")] == [8]
-    assert [entry["start"] for entry in owned(resources, "CPU", "dev")] == [2]
     # What cells can read of the machine's registers is a short list.
     registers = [(entry["start"], entry["size"]) for entry in owned(resources, "MSR", "dev")
                  if entry["start"] >= 0xC0010000]
     assert registers == [(0xC0010015, 1), (0xC0010064, 8)]
-    text = enabled.check("hvctl verify")
-    assert re.search("^CPU +dev +2 *$", text, re.MULTILINE)
-    assert "no violation" in text
+
+
+@pytest.mark.only("arm64")
+def test_dma_has_one_owner(enabled):
+    two_cells(enabled)
+    resources, *_ = verify(enabled)
+    assert [(entry["start"], entry["size"]) for entry in owned(resources, "DMA of functions", "dev")] == [(DEVFN, 1)]
+    roots = owned(resources, "DMA of functions", "qemu-root")
+    assert sum(entry["size"] for entry in roots) == (1 << 16) - 1
+    assert not any(entry["start"] <= DEVFN < entry["start"] + entry["size"] for entry in roots)
 
 
 def test_a_loadable_cell_is_no_violation(enabled):
@@ -80,7 +102,8 @@ def test_shared_memory_is_no_violation(enabled):
     page = status["hv_phys"] + status["hv_size"] + (32 << 20)
     shared = (page, 0x300000, 0x1000, blobs.READ | blobs.WRITE | blobs.SHARED)
     for name, cpu in (("one", 2), ("two", 3)):
-        enabled.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), shared]))
+        enabled.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), shared],
+                                                         arch=enabled.arch))
         cloister.start(enabled, name, "hello", path=f"/tmp/{name}.cell")
     resources, violations, status = verify(enabled)
     assert (violations, status) == ([], 0)
@@ -142,22 +165,28 @@ def test_info_region_writable(broken):
     break_it(broken, MAP, 0, lent["start"], f"'qemu-root' maps hypervisor memory {lent['start']:#x}")
 
 
+@pytest.mark.only("x86")
 def test_port(broken):
     break_it(broken, PORT, ids(broken)["hello"], 0x71,
              "I/O port 0x71 to 0x71 has two owners, '(dev|hello)' and '(dev|hello)'")
     break_it(broken, PORT, ids(broken)["hello"], 0xCFC, "'hello' reaches the PCI configuration ports")
 
 
+@pytest.mark.only("x86")
 def test_msr(broken):
     break_it(broken, MSR, ids(broken)["hello"], 0x1B, "'hello' reaches MSR 0x1b to 0x1b against the policy")
 
 
 def test_writable_text(broken):
-    break_it(broken, WRITABLE, 0, 0x2000, "mapping at 0xfffffc0000002000 is writable and executable")
+    symbols = cloister.symbols(broken.arch, "fault-inject")
+    # Code; on arm64, where code would not be executed any more, data.
+    page = symbols[{"x86": "hv_text_end", "arm64": "hv_core_end"}[broken.arch]] - 0x1000
+    break_it(broken, WRITABLE, 0, page, f"mapping at {page:#x} is writable and executable")
 
 
 def test_pin(broken):
-    break_it(broken, PIN, 0, 8, "interrupt pin 0x8 to 0x8 has two owners, 'qemu-root' and 'dev'")
+    pin = PINS[broken.arch][1]
+    break_it(broken, PIN, 0, pin, f"interrupt pin {pin:#x} to {pin:#x} has two owners, 'qemu-root' and 'dev'")
 
 
 def test_pci_function(broken):
@@ -171,14 +200,23 @@ def test_cpu(broken):
 
 def test_interrupt_to_a_foreign_cpu(broken):
     # CPU 2 is the cell's with the devices; test_cpu has given root the other one.
-    break_it(broken, ENTRY, ids(broken)["dev"], 22,
-             r"pin 22 of 'qemu-root' interrupts a CPU that is not its own \(APIC id 2\)")
+    pin, cpu = {"x86": (22, "APIC id 2"), "arm64": (201, "affinity 0x2")}[broken.arch]
+    break_it(broken, ENTRY, ids(broken)["dev"], pin,
+             rf"pin {pin} of 'qemu-root' interrupts a CPU that is not its own \({cpu}\)")
+
+
+@pytest.mark.only("arm64")
+def test_dma(broken):
+    """A function of one cell reaches the memory of another one, or all."""
+    break_it(broken, STREAM, ids(broken)["hello"], DEVFN,
+             f"PCI functions {DEVFN:#x} to {DEVFN:#x}, not all of 'hello', reach its memory")
+    break_it(broken, BYPASS, 0, DEVFN, f"PCI functions {DEVFN:#x} to {DEVFN:#x} reach what no cell's tables say")
 
 
 def test_foreign_memory_in_the_hypervisor(broken):
     page = memory_of(broken, "dev")
     break_it(broken, FOREIGN, 0, page,
-             f"the hypervisor maps foreign memory {page:#x} at 0xfffffc8000000000, outside of its windows")
+             f"the hypervisor maps foreign memory {page:#x} at {LOCAL_BASE[broken.arch]:#x}, outside of its windows")
 
 
 def test_all_of_it_together(broken):

@@ -5,6 +5,7 @@
 #define GICD_SIZE  0x10000ULL
 #define GICC_SIZE  0x2000ULL
 #define GICR_SIZE  0x20000ULL /* of one CPU; with GICv4 twice as much */
+#define GITS_SIZE  0x10000ULL
 #define SMMU_ALIGN 0x10000ULL
 #define FIRST_SPI  32
 #define SPI_END	   1020
@@ -50,7 +51,7 @@ static uint64_t gicd_size(const struct cl_gic *gic)
 static int check_gic_hole(struct check *c, const struct cl_memory *m)
 {
 	const struct cl_section *section = cl_find_section(c->config, CL_SEC_GIC);
-	struct range parts[5];
+	struct range parts[5 + CL_ITS_MAX];
 	struct cl_gic gic;
 	unsigned int part;
 
@@ -62,6 +63,9 @@ static int check_gic_hole(struct check *c, const struct cl_memory *m)
 	parts[2] = (struct range){ gic.cpu_phys, gic.cpu_phys ? GICC_SIZE : 0 };
 	parts[3] = (struct range){ gic.hyp_phys, gic.hyp_phys ? PAGE : 0 };
 	parts[4] = (struct range){ gic.vcpu_phys, gic.vcpu_phys ? GICC_SIZE : 0 };
+	for (part = 0; part < CL_ITS_MAX; part++)
+		parts[5 + part] =
+			(struct range){ gic.its_phys[part], gic.its_phys[part] ? GITS_SIZE : 0 };
 	for (part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
 		if (overlap(virt_range(m), parts[part]))
 			return refuse(c, "virt", m->virt, parts[part].start,
@@ -93,6 +97,9 @@ static int check_gic_v2(struct check *c, const struct cl_gic *gic)
 	if (gic->redist_phys | gic->redist_size)
 		return refuse(c, "redist_phys", gic->redist_phys, 0,
 			      "@, as redist_size: version 2 has no redistributors");
+	if (gic->its_phys[0])
+		return refuse(c, "its_phys", gic->its_phys[0], 0,
+			      "@: version 2 has no interrupt translation service");
 	if (!gic->cpu_phys || !gic->hyp_phys || !gic->vcpu_phys)
 		return refuse(c, "cpu_phys", gic->cpu_phys, PAGE,
 			      "the address of GICC, and that of GICH and GICV in hyp_phys and "
@@ -103,6 +110,36 @@ static int check_gic_v2(struct check *c, const struct cl_gic *gic)
 	if (!err)
 		err = check_range(c, "vcpu_phys", gic->vcpu_phys, GICC_SIZE, PAGE);
 	return err;
+}
+
+/* Those that there are come first, and none lies in another part of the GIC. */
+static int check_its(struct check *c, const struct cl_gic *gic)
+{
+	const struct range dist = { gic->dist_phys, GICD_SIZE };
+	const struct range redist = { gic->redist_phys, gic->redist_size };
+	unsigned int i, other;
+
+	for (i = 0; i < CL_ITS_MAX; i++) {
+		const struct range its = { gic->its_phys[i], GITS_SIZE };
+		int err;
+
+		if (!its.start)
+			continue;
+		if (i && !gic->its_phys[i - 1])
+			return refuse(c, "its_phys", its.start, 0,
+				      "no address behind one that is @");
+		err = check_range(c, "its_phys", its.start, its.size, GITS_SIZE);
+		if (err)
+			return err;
+		for (other = 0; other < i; other++)
+			if (gic->its_phys[other] == its.start)
+				return refuse(c, "its_phys", its.start, 0, "each ITS once");
+		if (overlap(its, dist) || overlap(its, redist))
+			return refuse(c, "its_phys", its.start, 0,
+				      "addresses outside the distributor's and the "
+				      "redistributors'");
+	}
+	return 0;
 }
 
 static int check_gic_v3(struct check *c, const struct cl_gic *gic)
@@ -121,7 +158,7 @@ static int check_gic_v3(struct check *c, const struct cl_gic *gic)
 	if (gic->cpu_phys | gic->hyp_phys | gic->vcpu_phys)
 		return refuse(c, "cpu_phys", gic->cpu_phys, 0,
 			      "@, as hyp_phys and vcpu_phys: version 3 has system registers");
-	return 0;
+	return check_its(c, gic);
 }
 
 static int check_gic(struct check *c)

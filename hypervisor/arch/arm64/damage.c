@@ -7,11 +7,15 @@
 #include <image.h>
 #include <inspect.h>
 #include <page.h>
+#include <pci.h>
 #include <cloister/hypercall.h>
 
 #ifdef CONFIG_FAULT_INJECT
 
-/* Make the page of the hypervisor that contains virt writable, in the tables of this CPU. */
+/*
+ * Make the page of the hypervisor that contains virt writable and executable, in the tables of this
+ * CPU. (It will not be executed: SCTLR_EL2.WXN.)
+ */
 static int64_t make_writable(uint64_t virt)
 {
 	uint64_t table = hv_phys + image_header.core_size +
@@ -24,7 +28,7 @@ static int64_t make_writable(uint64_t virt)
 		if (!pte_is_present(*entry))
 			return -EINVAL;
 		if (level == 1) {
-			*entry &= ~PTE_RO;
+			*entry &= ~(PTE_RO | PTE_XN);
 			return 0;
 		}
 		table = *entry;
@@ -51,6 +55,13 @@ int64_t arch_damage(uint64_t kind, uint64_t cell_id, uint64_t value)
 		return 0;
 	case CL_DAMAGE_ENTRY:
 		return gic_misdirect(cell, (unsigned int)(value % GIC_INTIDS));
+	case CL_DAMAGE_PCI:
+		pci_move(cell, false);
+		return 0;
+	case CL_DAMAGE_STREAM:
+		return smmu_misdirect((uint32_t)value, cell);
+	case CL_DAMAGE_BYPASS:
+		return smmu_misdirect((uint32_t)value, NULL);
 	case CL_DAMAGE_CPU:
 		cell->info->cpus[0] |= BIT(value & 63);
 		return 0;

@@ -204,7 +204,7 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
 
 bool arch_is_moderated(uint64_t address)
 {
-	return gic_is_at(address) || smmu_is_at(address) ||
+	return gic_is_at(address) || its_is_at(address) || smmu_is_at(address) ||
 	       (address >= ecam_start && address < ecam_end);
 }
 
@@ -385,7 +385,7 @@ void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
 
 void arch_cpu_event(struct cpu *cpu)
 {
-	vgic_deliver_sgis(cpu);
+	vgic_deliver(cpu);
 }
 
 /* An interrupt that is pending ends WFI although it is masked here: no wake-up is lost. */

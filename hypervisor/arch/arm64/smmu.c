@@ -56,6 +56,7 @@
 /* Stream table entries, 5.2 */
 #define STE_VALID	   BIT(0)
 #define STE_ABORT	   STE_VALID		/* Config 0b000: and without an event */
+#define STE_BYPASS	   (STE_VALID | 4 << 1) /* Config 0b100 */
 #define STE_STAGE2	   (STE_VALID | 6 << 1) /* Config 0b110: stage 1 is bypassed */
 #define STE_SHCFG_INCOMING (1UL << 44)
 #define STE_S2AA64	   BIT(51)
@@ -280,6 +281,25 @@ void smmu_inspect(struct inspection *inspection)
 		inspect_add(inspection, &streams);
 	}
 }
+
+#ifdef CONFIG_FAULT_INJECT
+int64_t smmu_misdirect(uint32_t stream, const struct cell *cell)
+{
+	uint64_t *ste;
+
+	if (!running || stream >= BIT(STREAM_BITS))
+		return -EINVAL;
+	ste = stream_of(stream);
+	WRITE_ONCE(*ste, STE_ABORT);
+	forget_streams();
+	if (cell)
+		fill_stream(ste, cell);
+	else
+		WRITE_ONCE(*ste, STE_BYPASS);
+	forget_streams();
+	return 0;
+}
+#endif
 
 static struct cell *owner_of(uint32_t stream)
 {

@@ -21,7 +21,9 @@ struct arch_start {
 /* Other CPUs of the same cell reach all of it but redist_phys by atomic operations only. */
 struct arch_cpu {
 	uint64_t redist_phys; /* GICR frames of this CPU */
+	uint16_t redist_number; /* as GICR_TYPER and commands of an ITS say it */
 	uint8_t gic_target;   /* GICv2: its bit in GICD_ITARGETSR and GICD_SGIR */
+	bool messages;	      /* GICv3: Linux has enabled LPIs for it */
 	bool starting;	      /* CPU_ON has been called, and it has not started yet */
 	uint32_t sgi_pending; /* bit n: SGI n is to be delivered */
 	uint64_t self_sgi; /* what ICC_SGI1R_EL1 gets for an SGI to this CPU alone, without number */

@@ -168,6 +168,17 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 }
 
 /*
+ * its.c: what root does with the ITSs of the config. Nothing where there is none.
+ */
+int its_init(const struct cl_gic *gic); /* first CPU during enable; or a refusal */
+bool its_is_at(uint64_t address);
+/*
+ * An access by root, to registers or to memory that it can read only. False: it is about no ITS;
+ * again: the guest has to try once more.
+ */
+bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value, bool *again);
+
+/*
  * smmu.c: memory accesses of devices. Does nothing where the root config has no SMMU. Under the
  * management lock, but for enable and disable.
  */
@@ -182,6 +193,8 @@ void smmu_flush_root(void);		      /* after root's stage-2 table has lost someth
 void smmu_poll(void);			      /* log what was refused */
 bool smmu_is_at(uint64_t address);
 void smmu_inspect(struct inspection *inspection); /* of all cells */
+/* damage.c: a PCI function reaches the cell's memory, NULL: all */
+int64_t smmu_misdirect(uint32_t stream, const struct cell *cell);
 
 /* With one security state: interrupts of group 0 are FIQs, and the hypervisor's alone. */
 bool gic_has_fiq(void);
@@ -207,6 +220,7 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
+void vgic_deliver(struct cpu *cpu); /* what waits for this CPU: SGIs, and messages of others */
 /* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 
