@@ -4,6 +4,8 @@
 
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -103,6 +105,23 @@ class ConfigRoot(unittest.TestCase):
         self.assertNotIn("{ 0x9050000,", source)
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("IOMMU", self.assert_in_config("qemu-virt-gicv3"))
+
+    def test_device_tree_firmware(self):
+        """Calls that nodes name, if they may be in a config at all: not PSCI's, no yielding ones."""
+        with tempfile.TemporaryDirectory() as directory:
+            machine = pathlib.Path(directory) / "machine"
+            shutil.copytree(HERE / "machines/qemu-virt-gicv3", machine)
+            tree = machine / "sys/firmware/fdt"
+            for node, function in (("scmi", "0xc20000fe"), ("watchdog", "0x82003d06"), ("power", "0x84000003"), ("slow", "0x02000000"),
+                                   ("again", "0x82003d06")):
+                self.assertEqual(run("fdtput", "-c", tree, f"/{node}").returncode, 0)
+                self.assertEqual(run("fdtput", "-t", "x", tree, f"/{node}", "arm,smc-id", function).returncode, 0)
+            result = config_root(machine)
+            self.assertEqual(result.returncode, 0, result.stdout)
+            calls = re.search(r"CLOISTER_FIRMWARE\((.*?)\);", result.stdout, re.S)[1]
+            self.assertEqual(sorted(re.findall(r"\{ (\w+), (\d+) \}", calls)),
+                             [("0x82003d06", "1"), ("0x84000050", "4"), ("0xc20000fe", "1"), ("0xc4000053", "1")])
+            self.build_and_check(result.stdout, arch="arm64")
 
     def test_device_tree_console(self):
         result = config_root(HERE / "machines/qemu-virt-gicv3", "--console", "0x9010000")

@@ -691,7 +691,7 @@ static void access_dist(const struct cell *cell, unsigned int offset, bool write
 	} else if (gic_is_v2 && offset >= GICD_ITARGETSR && offset < GIC_ICFGR && size <= 4) {
 		access_targets(cell, offset - GICD_ITARGETSR, write, size, value);
 	} else if (gic_is_v2 && offset == GICD_SGIR && write && size == 4) {
-		local->exits[CL_EXIT_ICR]++;
+		local->exits[CL_EXIT_IPI]++;
 		send_sgi_v2((uint32_t)*value);
 	} else if (!gic_is_v2 && offset >= GICD_IROUTER && offset < GICD_IROUTER_END && size >= 4) {
 		access_router(cell, offset, write, size, value);
@@ -786,11 +786,11 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		return;
 	}
 	if (offset < dist_size) {
-		local->exits[CL_EXIT_IOAPIC]++;
+		local->exits[CL_EXIT_IRQ_CHIP]++;
 		access_dist(cell, (unsigned int)offset, write, size, value);
 		return;
 	}
-	local->exits[CL_EXIT_XAPIC]++;
+	local->exits[CL_EXIT_IRQ_CPU]++;
 	if (address - gic.redist_phys >= redists_size) {
 		mmio_ignore(write, address, value);
 		return;

@@ -117,7 +117,7 @@ static inline void guest_skip(void)
 #define PSCI_VERSION_1_1 0x10001
 
 /* psci.c: SMC, or HVC #0: a call by the SMC calling convention */
-void smccc_call(struct guest_regs *regs);
+void smccc_call(struct guest_regs *regs, bool smc);
 
 /* gic.c: the interrupt controller as cells see it */
 int gic_init(const struct cl_config *config);
