@@ -36,7 +36,8 @@ struct arch_cpu {
 struct arch_cell {
 	struct paging stage2;
 	uint64_t vttbr;
-	uint64_t comm_address;		/* guest-physical, 0: none */
+	uint64_t hcr;	       /* HCR_EL2.FWB if its RAM is write-back for it in any case */
+	uint64_t comm_address; /* guest-physical, 0: none */
 	uint32_t spis[GIC_INTIDS / 32]; /* bit set: the shared interrupt is the cell's now */
 };
 
