@@ -104,7 +104,7 @@ modules:
 
 # QEMU plugin that counts instructions.
 icount:
-	@$(SUBMAKE) -C scripts/icount BUILD=$(BUILD)
+	@$(ARCHMAKE) -C scripts/icount BUILD=$(CURDIR)/build
 
 # The test machines have no libraries.
 static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
@@ -160,6 +160,7 @@ demo: built
 	@scripts/demo $(ARCH)
 
 bench: built
+	@$(MAKE) --no-print-directory ARCH=arm64 built
 	@scripts/bench
 
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)

@@ -17,7 +17,11 @@
 
 static void mark(void)
 {
+#ifdef __aarch64__
+	__asm__ volatile("mov x27, x27" ::: "memory");
+#else
 	__asm__ volatile("xchg %%bx, %%bx" ::: "memory");
+#endif
 }
 
 static void fail(const char *what)
