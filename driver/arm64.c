@@ -44,6 +44,7 @@ static u64 entry_table, entry_address;
 #define MMFR0_PARANGE  0
 #define MMFR0_TGRAN4   28
 #define MMFR0_TGRAN4_2 40
+#define MMFR2_FWB      40
 
 #define CTR_DMINLINE 16 /* log2 of words */
 
@@ -201,6 +202,8 @@ int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 	u64 *top = cl_tables_begin();
 
 	system->tsc_khz = read_sysreg(cntfrq_el0) / 1000;
+	if (field(read_sanitised_ftr_reg(SYS_ID_AA64MMFR2_EL1), MMFR2_FWB))
+		system->flags |= CL_SYSTEM_FWB;
 	if (!top || !map_blocks(image->virt_base, system->hv_phys, system->hv_size) ||
 	    !map_blocks(system->hv_phys, system->hv_phys, SZ_2M))
 		return -ENOMEM;

@@ -60,7 +60,7 @@ struct cl_info {
 #define CL_INFO_AUDIT  0x1 /* enabled with --audit */
 #define CL_INFO_LOCKED 0x2 /* hvctl lock: no cell can be managed until the machine is reset */
 
-/* struct cl_info.features: what the hypervisor found and uses; x86 */
+/* struct cl_info.features: what the hypervisor found and uses; x86 but for the last one */
 #define CL_FEATURE_X2APIC	   0x001
 #define CL_FEATURE_NRIP_SAVE	   0x002
 #define CL_FEATURE_DECODE_ASSISTS  0x004
@@ -68,6 +68,7 @@ struct cl_info {
 #define CL_FEATURE_VMCB_CLEAN_BITS 0x010
 #define CL_FEATURE_1G_PAGES	   0x020
 #define CL_FEATURE_LA57		   0x040
+#define CL_FEATURE_FWB		   0x080
 
 /* Reasons of exits. What is not in an architecture's names below does not occur there. */
 enum cl_exit {

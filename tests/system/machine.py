@@ -415,6 +415,10 @@ class Machine:
                 raise MachineTimeout(self._report(f"timeout waiting for {pattern!r}"))
             time.sleep(0.05)
 
+    def socket_path(self, name):
+        """Where a socket of this machine can be, for what is added while it runs."""
+        return self._directory / name
+
     def qmp(self, command, **arguments):
         """Sends a QEMU machine protocol command, for example qmp("inject-nmi"); returns its result."""
         self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")

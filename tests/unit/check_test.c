@@ -836,6 +836,17 @@ TEST(gic)
 	WITH(gic->redist_phys, 0x8000000,
 	     BAD_ARM64(b, "GIC", 0, "redist_phys", 0x8000000, 0x8010000));
 	WITH(gic->cpu_phys, 0x8010000, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0));
+	WITH(gic->its_phys[0], 0x8081000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8081000, 0x10000));
+	WITH(gic->its_phys[0], 0x8000000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8000000, 0));
+	WITH(gic->its_phys[0], 0x80a0000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x80a0000, 0));
+	WITH(gic->its_phys[0], 1ULL << 40 | 0x8080000,
+	     BAD_ARM64(b, "GIC", 0, "its_phys", 1ULL << 40 | 0x8080000, 1ULL << 40));
+	WITH(gic->its_phys[0], GIB, BAD_ARM64(b, "memory region", 0, "virt", GIB, GIB));
+	WITH(gic->its_phys[1], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
+	gic->its_phys[0] = 0x8080000;
+	WITH(gic->its_phys[1], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
+	WITH(gic->its_phys[1], 0x8090000, assert_int_equal(check_arm64(b), 0));
+	gic->its_phys[0] = 0;
 	WITH(a->root_chip[0].address, 0x8010000,
 	     BAD_ARM64(b, "GIC", 0, "dist_phys", 0x8000000, 0x8010000));
 	/* version 2 */
@@ -849,6 +860,7 @@ TEST(gic)
 	WITH(gic->vcpu_phys, 0, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0x1000));
 	WITH(gic->hyp_phys, 0x8030800, BAD_ARM64(b, "GIC", 0, "hyp_phys", 0x8030800, 0x1000));
 	WITH(gic->redist_size, 0x20000, BAD_ARM64(b, "GIC", 0, "redist_phys", 0, 0));
+	WITH(gic->its_phys[0], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
 	/* none of it is memory of root's */
 	WITH(a->memory->phys, 0x8040000,
 	     WITH(a->memory->virt, 0x8040000,

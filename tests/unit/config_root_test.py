@@ -79,12 +79,12 @@ class ConfigRoot(unittest.TestCase):
             "qemu-virt-gicv3",
             ".console_type = CL_CONSOLE_PL011, .console_address = 0x9000000",
             ".version = 3, .maintenance_irq = 25,",
-            ".dist_phys = 0x8000000, .redist_phys = 0x80a0000, .redist_size = 0xf60000",
+            ".dist_phys = 0x8000000, .redist_phys = 0x80a0000, .redist_size = 0xf60000, .its_phys = { 0x8080000 }",
             "{ 0x8000000, { 0xffffffffffffffff, 0xfffffff }, 928 }",
             ".ecam_phys = 0x4010000000, .ecam_first_bus = 0, .ecam_last_bus = 255,",
             # no driver has claimed these
             "/* fw-cfg@9020000 */\n\t{ 0x9020000, 0x9020000, 0x1000,",
-            "/* its@8080000 */\n\t{ 0x8080000, 0x8080000, 0x20000,",
+            "/* its@8080000 */\n\t{ 0x8090000, 0x8090000, 0x10000,",
             "/* System RAM */\n\t{ 0x40000000, 0x40000000, 0x80000000, CL_MEM_RAM }")
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("{ 0x8000000, 0x8000000,", source)

@@ -142,9 +142,9 @@ static bool inject_software(unsigned int intid, uint8_t priority)
 }
 
 /*
- * Messages (LPIs) that a CPU has acknowledged and that its guest can no longer take there. They have
- * no active state, so acknowledging has ended them in the hardware. Only root has any. What is left
- * when Cloister is disabled is for the driver, see struct cl_info.
+ * Messages (LPIs) that a CPU has acknowledged and that its guest can no longer take there. They
+ * have no active state, so acknowledging has ended them in the hardware. Only root has any. What is
+ * left when Cloister is disabled is for the driver, see struct cl_info.
  */
 static struct lock strays_lock;
 static uint8_t stray_priorities[CL_MESSAGES_MAX];
@@ -313,7 +313,8 @@ static __attribute__((noinline)) void take_rare(uint64_t acknowledged, unsigned 
 		add_stray(intid, priority);
 		post_strays();
 	} else {
-		(void)inject_software(intid, priority); /* there is room, or it had not been taken */
+		(void)inject_software(intid,
+				      priority); /* there is room, or it had not been taken */
 	}
 }
 
@@ -545,8 +546,8 @@ int vgic_init_cpu(struct cpu *cpu)
 }
 
 /*
- * What Linux has in work it deactivates itself; what it has not seen is to come once more. A message
- * cannot be made pending here: the driver has Linux' ITS driver do that.
+ * What Linux has in work it deactivates itself; what it has not seen is to come once more. A
+ * message cannot be made pending here: the driver has Linux' ITS driver do that.
  */
 static void give_back_lr(uint64_t lr)
 {

@@ -21,6 +21,7 @@
 #define HCR_RW	  BIT(31)
 #define HCR_APK	  BIT(40)
 #define HCR_API	  BIT(41)
+#define HCR_FWB	  BIT(46)
 
 #define CPTR_TZ BIT(8)
 

@@ -19,6 +19,7 @@
 
 /* Stage 2 */
 #define S2_NORMAL (0xfUL << 2) /* write-back, as far as stage 1 agrees */
+#define S2_FORCED (0x6UL << 2) /* with HCR_EL2.FWB: write-back whatever stage 1 says, D8.6.6 */
 #define S2_DEVICE (0x1UL << 2) /* Device-nGnRE */
 #define S2_READ	  BIT(6)
 #define S2_WRITE  BIT(7)
