@@ -99,7 +99,7 @@ static void cpu_off(void)
 /* Light sleep whatever was asked for: DEN 0022, 5.4.3 allows to return at once. */
 static int64_t cpu_suspend(void)
 {
-	asm volatile("dsb sy\n\twfi" : : : "memory");
+	wait_for_interrupt();
 	return SUCCESS;
 }
 

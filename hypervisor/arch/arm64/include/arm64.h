@@ -56,7 +56,7 @@ void exception_fatal(uint64_t kind);
 /* A temporary mapping per use. */
 enum { WINDOW_COPY, WINDOW_MMIO };
 
-/* attributes: PTE_ATTR(), PTE_RO. Break before make (DDI 0487, D8.16). */
+/* attributes: PTE_ATTR(), PTE_RO */
 static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t attributes)
 {
 	volatile uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
@@ -67,13 +67,10 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t a
 	if (*entry != value) {
 		if (*entry) {
 			*entry = 0;
-			asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
-				     :
-				     : "r"(address >> PAGE_SHIFT)
-				     : "memory");
+			own_page_unmapped(address);
 		}
 		*entry = value;
-		asm volatile("dsb nshst\n\tisb" : : : "memory");
+		own_page_mapped(address);
 	}
 	return (volatile void *)address;
 }
@@ -85,10 +82,7 @@ static inline void window_close(unsigned int slot)
 	if (!*entry)
 		return;
 	*entry = 0;
-	asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
-		     :
-		     : "r"((LOCAL_WINDOWS >> PAGE_SHIFT) + slot)
-		     : "memory");
+	own_page_unmapped(LOCAL_WINDOWS + slot * PAGE_SIZE);
 }
 
 /* boot.c: map a page of device registers for all CPUs; first CPU, before the others go on */

@@ -92,6 +92,27 @@ static inline void isb(void)
 	asm volatile("isb" : : : "memory");
 }
 
+static inline void wait_for_interrupt(void)
+{
+	asm volatile("dsb sy\n\twfi" : : : "memory");
+}
+
+/* Of a page that this CPU alone has mapped: an entry that was not valid now is ... */
+static inline void own_page_mapped(uint64_t address)
+{
+	(void)address;
+	asm volatile("dsb nshst\n\tisb" : : : "memory");
+}
+
+/* ... and one that was is not any more: break before make (DDI 0487, D8.16). */
+static inline void own_page_unmapped(uint64_t address)
+{
+	asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
+		     :
+		     : "r"(address >> PAGE_SHIFT)
+		     : "memory");
+}
+
 /*
  * This CPU's private page. The address is a constant, but the compiler is kept from knowing it: it
  * then holds it in a register instead of building each field's address anew.
