@@ -76,6 +76,11 @@ def enabled(machine):
     cloister.assert_healthy(machine)
 
 
+def for_each_arch(values):
+    """Parameters of a test out of {architecture: values}; each is for its machines only."""
+    return [pytest.param(value, marks=pytest.mark.only(arch), id=value) for arch in values for value in values[arch]]
+
+
 def pytest_collection_modifyitems(config, items):
     """@pytest.mark.only("x86"): a test of what other architectures do not have is not run on their machines."""
     def fits(item):
