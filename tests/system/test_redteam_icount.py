@@ -9,8 +9,10 @@ from conftest import for_each_arch
 from redteam import (ATTACKS, DEVICE_ATTACKS, OPTIONS, PERIOD_US, attack, attacker_with_devices, heart, heartbeats,
                      storm)  # pylint: disable=unused-import
 
+# A CPU's turn lasts for a part of the time until the emulator's next timer: on arm64, where a storm needs none, root's
+# CPUs have theirs all the time, idle or not.
 MACHINES = {"x86": {"apic": "xapic", "icount": True} | OPTIONS,
-            "arm64": {"arch": "arm64", "gic": 3, "icount": True, "files": redteam.files("arm64")}}
+            "arm64": {"arch": "arm64", "gic": 3, "icount": True, "append": "nohz=off", "files": redteam.files("arm64")}}
 
 # x86: those that the mode of the APIC changes, and a storm of each kind: a CPU that spins makes this machine slow. (A data
 # breakpoint ends QEMU where it counts instructions: "Raised interrupt while not in I/O function".)
@@ -18,7 +20,7 @@ MACHINES = {"x86": {"apic": "xapic", "icount": True} | OPTIONS,
 CLASSES = {"x86": ("ipis", "lvts", "apic-regs", "apic-mode", "levels", "pending", "in-service"),
            "arm64": ("sgis", "own-sgis", "firmware", "calls", "mmio")}
 FEW_STORMS = {"x86": ("nmi-handler", "nmi-flood", "ipi-flood", "trap-flag", "denied"),
-              "arm64": ("masked", "sgi-flood", "no-end", "timer-flood", "gic", "sysreg", "tlbs", "exclusive")}
+              "arm64": ("masked", "sgi-flood", "no-end", "timer-flood", "gic", "sysreg")}
 
 # Longest time between two interrupts, in instructions: the period, and what CPUs that take turns do meanwhile.
 LONGEST = {"x86": 2 * PERIOD_US * 1000, "arm64": 4 * PERIOD_US * 1000}
