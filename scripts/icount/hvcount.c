@@ -68,7 +68,8 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    enum qemu_plugin_cb_flags flags, void *userdata);
 EXPORT int qemu_plugin_version = 3;
 
-static const uint8_t marker_x86[] = { 0x66, 0x87, 0xdb }, marker_arm64[] = { 0xfb, 0x03, 0x1b, 0xaa };
+static const uint8_t marker_x86[] = { 0x66, 0x87, 0xdb },
+		     marker_arm64[] = { 0xfb, 0x03, 0x1b, 0xaa };
 static const uint8_t *marker = marker_x86;
 static size_t marker_size = sizeof(marker_x86);
 
