@@ -89,19 +89,22 @@ need-kconfiglib:
 DRIVER := $(BUILD)/driver/$(FLAVOUR)
 KBUILD = $(MAKE) --no-print-directory ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE)
 
+# The config validator, which the driver shares with the hypervisor.
+CHECK := hypervisor/check.c hypervisor/include/check_parts.h $(wildcard hypervisor/arch/*/check_*.c)
+
 modules:
 	@test -d "$(KDIR)" || { echo "no kernel headers in $(KDIR): install them, or set KDIR"; exit 1; }
 	@mkdir -p $(DRIVER)
 	@find $(DRIVER) -xtype l -delete
 	@cp -rsf $(CURDIR)/driver/. $(DRIVER)
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
-	@ln -sf $(CURDIR)/hypervisor/check.c $(DRIVER)/check.c
+	@ln -sf $(addprefix $(CURDIR)/,$(CHECK)) $(DRIVER)
 	@echo "  MAKE    driver ($(FLAVOUR))"
 	@$(KBUILD) -C $(KDIR) M=$(DRIVER) modules
 
 # QEMU plugin that counts instructions.
 icount:
-	@$(SUBMAKE) -C scripts/icount BUILD=$(BUILD)
+	@$(ARCHMAKE) -C scripts/icount BUILD=$(CURDIR)/build
 
 # The test machines have no libraries.
 static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
@@ -157,6 +160,7 @@ demo: built
 	@scripts/demo $(ARCH)
 
 bench: built
+	@$(MAKE) --no-print-directory ARCH=arm64 built
 	@scripts/bench
 
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)
@@ -206,7 +210,7 @@ install: all
 	install -d $(DESTDIR)/lib/firmware/cloister $(DESTDIR)$(PREFIX)/include $(DKMS) $(SHARE)
 	install -m 644 $(BUILD)/hypervisor/cloister-*.bin $(DESTDIR)/lib/firmware/cloister
 	cp -r include/cloister $(DESTDIR)$(PREFIX)/include
-	cp -r driver/. include hypervisor/check.c $(DKMS)
+	cp -r driver/. include $(CHECK) $(DKMS)
 	sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
 	install -m 644 configs/cell.mk configs/cell.lds $(SHARE)
 	install -d $(SHARE)/configs

@@ -3,6 +3,9 @@
  * arm64: is the machine fit, the page tables for the entry, and the entry itself by the stub that
  * Linux leaves at EL2 when it starts there and goes on at EL1.
  */
+#include <linux/device.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/namei.h>
@@ -41,6 +44,7 @@ static u64 entry_table, entry_address;
 #define MMFR0_PARANGE  0
 #define MMFR0_TGRAN4   28
 #define MMFR0_TGRAN4_2 40
+#define MMFR2_FWB      40
 
 #define CTR_DMINLINE 16 /* log2 of words */
 
@@ -198,6 +202,8 @@ int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 	u64 *top = cl_tables_begin();
 
 	system->tsc_khz = read_sysreg(cntfrq_el0) / 1000;
+	if (field(read_sanitised_ftr_reg(SYS_ID_AA64MMFR2_EL1), MMFR2_FWB))
+		system->flags |= CL_SYSTEM_FWB;
 	if (!top || !map_blocks(image->virt_base, system->hv_phys, system->hv_size) ||
 	    !map_blocks(system->hv_phys, system->hv_phys, SZ_2M))
 		return -ENOMEM;
@@ -247,4 +253,26 @@ long cl_arch_hypercall(unsigned int number, unsigned long arg0, unsigned long ar
 int cl_arch_leave(void)
 {
 	return cl_arch_hypercall(CL_HC_DISABLE, 0, 0, 0);
+}
+
+/* The interrupt's number at the interrupt controller itself, the last in the chain. */
+static irq_hw_number_t hw_number(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	while (data && data->parent_data)
+		data = data->parent_data;
+	return data ? data->hwirq : 0;
+}
+
+void cl_arch_left(const struct cl_info *info)
+{
+	u32 count = min_t(u32, info->message_count, CL_MESSAGES_MAX);
+
+	for (u32 i = 0; i < count; i++)
+		for (unsigned int irq = 1; irq < nr_irqs; irq++)
+			if (hw_number(irq) == info->messages[i])
+				irq_set_irqchip_state(irq, IRQCHIP_STATE_PENDING, true);
+	if (count)
+		dev_info(cl_device, "%u interrupts had not been taken yet: raised again\n", count);
 }

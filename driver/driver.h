@@ -93,6 +93,7 @@ u32 cl_arch_hw_id(void);		       /* of this CPU */
 int cl_arch_prepare(const struct cl_image *image, struct cl_system *system);
 int cl_arch_enter(unsigned int cpu); /* on each CPU, interrupts off: into the hypervisor */
 int cl_arch_leave(void);	     /* on each CPU, interrupts off: CL_HC_DISABLE */
+void cl_arch_left(const struct cl_info *info); /* after that: interrupts that Linux has missed */
 long cl_arch_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1,
 		       unsigned long arg2);
 /*

@@ -282,6 +282,7 @@ int cl_enable(const struct cl_config *config, size_t size, u32 flags, char *mess
 	on_each_cpu(enter_cpu, &result, 1);
 	err = atomic_read(&result);
 	if (err) {
+		cl_arch_left(hv + image.info_offset);
 		explain_failure(err, message);
 		save_info();
 		goto out_tables;
@@ -403,6 +404,7 @@ int cl_disable(char *message)
 	if (err)
 		return err;
 
+	cl_arch_left(cl_info);
 	save_info();
 	cl_enabled = false;
 	cl_info = NULL;

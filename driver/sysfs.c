@@ -10,7 +10,19 @@
 #include "driver.h"
 
 static const char *const states[] = CL_STATE_NAMES;
-static const char *const reasons[CL_EXIT_COUNT] = CL_EXIT_NAMES;
+#ifdef CONFIG_ARM64
+static const char *const reasons[CL_EXIT_COUNT] = CL_EXIT_NAMES_ARM64;
+#else
+static const char *const reasons[CL_EXIT_COUNT] = CL_EXIT_NAMES_X86;
+#endif
+
+static int find_reason(const char *name)
+{
+	for (int i = 0; i < CL_EXIT_COUNT; i++)
+		if (reasons[i] && !strcmp(reasons[i], name))
+			return i;
+	return -EINVAL;
+}
 
 static ssize_t enabled_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -81,7 +93,7 @@ static ssize_t show_value(const struct cl_cell_info *slot, const char *name, cha
 		bitmap_from_arr64(cpus, slot->cpus, 256);
 		return sysfs_emit(buf, "%*pbl\n", 256, cpus);
 	}
-	reason = match_string(reasons, CL_EXIT_COUNT, name);
+	reason = find_reason(name);
 	if (reason < 0)
 		return -EINVAL;
 	for (u32 i = 0; i < cl_info->cpus_count; i++) {
@@ -138,10 +150,12 @@ int cl_sysfs_add_cell(struct cl_driver_cell *cell)
 	struct cell_dir *dir;
 	int err;
 
-	for (int i = 0; i < CL_EXIT_COUNT; i++) {
+	for (int i = 0, count = 0; i < CL_EXIT_COUNT; i++) {
+		if (!reasons[i])
+			continue;
 		reason_attrs[i].name = reasons[i];
 		reason_attrs[i].mode = 0444;
-		statistics_attrs[i] = &reason_attrs[i];
+		statistics_attrs[count++] = &reason_attrs[i];
 	}
 	if (!cells_dir)
 		cells_dir = kobject_create_and_add("cells", &cl_device->kobj);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What root does beyond what it has. Each page, port or pin gets an entry in the info region, with
- * the first instruction pointer and a count; the first access is logged.
+ * What root does beyond what it has. Each page, port, pin or firmware call gets an entry in the
+ * info region, with the first instruction pointer and a count; the first access is logged.
  */
 #include <audit.h>
 #include <cell.h>
@@ -79,10 +79,13 @@ static bool is_foreign(enum cl_audit_kind kind, uint64_t address)
 {
 	if (kind == CL_AUDIT_MEMORY)
 		return foreign_memory(address);
-	return kind == CL_AUDIT_PORT ? foreign_port(address) : foreign_pin(address);
+	if (kind == CL_AUDIT_PORT)
+		return foreign_port(address);
+	/* A call to the firmware is nobody's own. */
+	return kind == CL_AUDIT_PIN && foreign_pin(address);
 }
 
-/* The entry of this page, port or pin, or a new one; NULL: all are in use. With the lock. */
+/* The entry of this page, port, pin or call, or a new one; NULL: all are in use. With the lock. */
 static struct cl_audit *find_entry(enum cl_audit_kind kind, uint64_t address, bool *is_new)
 {
 	*is_new = false;
@@ -103,7 +106,8 @@ static struct cl_audit *find_entry(enum cl_audit_kind kind, uint64_t address, bo
 enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsigned int access,
 			       uint64_t rip)
 {
-	static const char *const kinds[] = { "", "memory", "I/O port", "interrupt pin" };
+	static const char *const kinds[] = { "", "memory", "I/O port", "interrupt pin",
+					     "firmware call" };
 	bool foreign = is_foreign(kind, address);
 	bool allowed = allowing && !foreign, is_new;
 	uint64_t place = kind == CL_AUDIT_MEMORY ? address & PAGE_MASK : address;

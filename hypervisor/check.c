@@ -9,43 +9,11 @@
  * A rule is a text that follows "FIELD is FOUND, expected"; an '@' in it stands for the number in
  * finding->expected (include/cloister/finding_format.h).
  */
-#include <cloister/check.h>
-
-/* Linux' error numbers, as everywhere in the ABI. */
-#define REFUSE_FORMAT	(-8)  /* ENOEXEC: not a config for this hypervisor */
-#define REFUSE_CONFLICT (-16) /* EBUSY: somebody else has it */
-#define REFUSE_INVALID	(-22) /* EINVAL */
+#include <check_arch.h>
 
 #define HV_SIZE_MAX 0x40000000ULL /* what the hypervisor maps of its memory */
-#define PAGE	    0x1000ULL
 #define HUGE_PAGE   0x200000ULL
 #define ECAM_BUS    0x100000ULL /* bytes of configuration space per bus */
-#define FOUR_GIB    0x100000000ULL
-#define PIO_END	    0x10000ULL
-#define LOCAL_APIC  0xfee00000ULL
-#define PCI_PORTS   0xcf8
-#define UART_PORTS  0x3f8
-#define GICD_SIZE   0x10000ULL
-#define GICC_SIZE   0x2000ULL
-#define GICR_SIZE   0x20000ULL /* of one CPU; with GICv4 twice as much */
-#define SMMU_ALIGN  0x10000ULL
-#define FIRST_SPI   32
-#define CHIP_PINS   128 /* of one struct cl_irqchip */
-#define SPI_END	    1020
-
-struct range {
-	uint64_t start;
-	uint64_t size;
-};
-
-struct check {
-	const struct cl_config *config;
-	const struct cl_limits *limits;
-	struct cl_finding *finding;
-	/* what is being looked at */
-	const char *object;
-	uint32_t index;
-};
 
 /* What the sections hold. */
 static const struct {
@@ -60,6 +28,7 @@ static const struct {
 	[CL_SEC_PCI] = { "PCI device", sizeof(struct cl_pci_device) },
 	[CL_SEC_GIC] = { "GIC", sizeof(struct cl_gic) },
 	[CL_SEC_IOMMU] = { "IOMMU", sizeof(struct cl_iommu) },
+	[CL_SEC_FIRMWARE] = { "firmware call", sizeof(struct cl_firmware) },
 };
 
 #define KIND_END (sizeof(kinds) / sizeof(kinds[0]))
@@ -74,8 +43,8 @@ static void copy_text(char *to, const char *from, uint32_t size)
 		to[i] = '\0';
 }
 
-static int refuse_with(struct check *c, int error, const char *field, uint64_t found,
-		       uint64_t expected, const char *rule)
+int check_refuse(struct check *c, int error, const char *field, uint64_t found, uint64_t expected,
+		 const char *rule)
 {
 	struct cl_finding *f = c->finding;
 
@@ -89,33 +58,11 @@ static int refuse_with(struct check *c, int error, const char *field, uint64_t f
 	return error;
 }
 
-static int refuse(struct check *c, const char *field, uint64_t found, uint64_t expected,
-		  const char *rule)
-{
-	return refuse_with(c, REFUSE_INVALID, field, found, expected, rule);
-}
-
-static int conflict(struct check *c, const struct cl_config *other, const char *field,
-		    uint64_t found, uint64_t expected, const char *rule)
+int check_conflict(struct check *c, const struct cl_config *other, const char *field,
+		   uint64_t found, uint64_t expected, const char *rule)
 {
 	copy_text(c->finding->other, other->name, CL_NAME_LEN);
-	return refuse_with(c, REFUSE_CONFLICT, field, found, expected, rule);
-}
-
-static bool is_root(const struct check *c)
-{
-	return c->config->flags & CL_CELL_ROOT;
-}
-
-/* Both ranges are known not to wrap; an empty one overlaps nothing. */
-static bool overlap(struct range a, struct range b)
-{
-	return a.size && b.size && a.start < b.start + b.size && b.start < a.start + a.size;
-}
-
-static bool inside(uint64_t address, struct range r)
-{
-	return address >= r.start && address - r.start < r.size;
+	return check_refuse(c, REFUSE_CONFLICT, field, found, expected, rule);
 }
 
 static uint64_t section_bytes(const struct cl_section *section)
@@ -147,8 +94,8 @@ void cl_get_entry(const struct cl_section *section, uint32_t index, void *out, u
 		to[i] = i < section->entry_size ? from[i] : 0;
 }
 
-static bool next_entry(const struct cl_section *section, uint32_t index, void *out,
-		       uint32_t out_size)
+bool check_next_entry(const struct cl_section *section, uint32_t index, void *out,
+		      uint32_t out_size)
 {
 	if (!section || index >= section->count)
 		return false;
@@ -156,16 +103,18 @@ static bool next_entry(const struct cl_section *section, uint32_t index, void *o
 	return true;
 }
 
-/* Walk the entries of a section, which may be missing, as copies. */
-#define cl_for_each(section, i, entry) \
-	for (i = 0; next_entry(section, i, &(entry), sizeof(entry)); i++)
-
-/* Begin with the section of this type: what is refused from now on is one of its entries. */
-static const struct cl_section *look_at(struct check *c, uint32_t type)
+const struct cl_section *check_look_at(struct check *c, uint32_t type)
 {
 	c->object = kinds[type].object;
 	c->index = 0;
 	return cl_find_section(c->config, type);
+}
+
+int check_absent(struct check *c, uint32_t type, const char *rule)
+{
+	const struct cl_section *section = check_look_at(c, type);
+
+	return section ? refuse(c, "count", section->count, 0, rule) : 0;
 }
 
 static int check_name(struct check *c)
@@ -218,17 +167,18 @@ static int check_header(struct check *c, uint64_t size)
 			      "at least @ bytes: the file is cut off or not a cell config");
 	for (i = 0; i < 8; i++)
 		if (config->magic[i] != magic[i])
-			return refuse_with(c, REFUSE_FORMAT, "magic",
-					   (unsigned char)config->magic[i], (unsigned char)magic[i],
-					   "\"CLOISTER\": this is not a compiled cell config");
+			return check_refuse(c, REFUSE_FORMAT, "magic",
+					    (unsigned char)config->magic[i],
+					    (unsigned char)magic[i],
+					    "\"CLOISTER\": this is not a compiled cell config");
 	if (config->abi_version != CL_ABI_VERSION)
-		return refuse_with(c, REFUSE_FORMAT, "abi_version", config->abi_version,
-				   CL_ABI_VERSION,
-				   "@: compile the config with the headers of this version");
+		return check_refuse(c, REFUSE_FORMAT, "abi_version", config->abi_version,
+				    CL_ABI_VERSION,
+				    "@: compile the config with the headers of this version");
 	if (config->arch != c->limits->arch)
-		return refuse_with(c, REFUSE_FORMAT, "arch", config->arch, c->limits->arch,
-				   "@ (1: x86-64, 2: arm64, 3: riscv64): compile it for this "
-				   "machine");
+		return check_refuse(c, REFUSE_FORMAT, "arch", config->arch, c->limits->arch,
+				    "@ (1: x86-64, 2: arm64, 3: riscv64): compile it for this "
+				    "machine");
 	if (config->total_size != size)
 		return refuse(c, "total_size", config->total_size, size,
 			      "@, the size of the file: it is cut off or damaged");
@@ -252,13 +202,11 @@ static int check_header(struct check *c, uint64_t size)
 	if (!is_root(c) && (config->flags & CL_CELL_STRICT))
 		return refuse(c, "flags", config->flags, 0,
 			      "a root cell's config: CL_CELL_STRICT says what becomes of root");
-	if (config->flags & CL_CELL_DIRECT_IRQ && (is_root(c) || c->limits->arch != CL_ARCH_ARM64))
-		return refuse(
-			c, "flags", config->flags, CL_CELL_FLAGS & ~CL_CELL_DIRECT_IRQ,
-			"bits out of @: CL_CELL_DIRECT_IRQ is for arm64 cells other than root");
 	if (config->reserved)
 		return refuse(c, "reserved", config->reserved, 0, "@");
-	return check_zero(c, config, sizeof(*config), config->header_size, "header_size");
+	err = arch_check(header, c);
+	return err ? err
+		   : check_zero(c, config, sizeof(*config), config->header_size, "header_size");
 }
 
 static int check_entries(struct check *c, const struct cl_section *section)
@@ -323,17 +271,14 @@ static int check_sections(struct check *c)
 	return 0;
 }
 
-/* The end of what the machine can address. */
-static uint64_t address_end(const struct check *c)
+uint64_t check_address_end(const struct check *c)
 {
 	return c->limits->phys_bits < 64 ? 1ULL << c->limits->phys_bits : ~0ULL;
 }
 
-/* A range of physical or guest-physical addresses. */
-static int check_range(struct check *c, const char *field, uint64_t start, uint64_t size,
-		       uint64_t align)
+int check_range(struct check *c, const char *field, uint64_t start, uint64_t size, uint64_t align)
 {
-	uint64_t end = address_end(c);
+	uint64_t end = check_address_end(c);
 
 	if (start % align)
 		return refuse(c, field, start, align, "a multiple of @");
@@ -350,8 +295,8 @@ static int check_place(struct check *c, const char *phys_field, uint64_t phys,
 {
 	if (size % HUGE_PAGE)
 		return refuse(c, size_field, size, HUGE_PAGE, "a multiple of @ (2 MiB)");
-	if (size > address_end(c))
-		return refuse(c, size_field, size, address_end(c), "at most @");
+	if (size > check_address_end(c))
+		return refuse(c, size_field, size, check_address_end(c), "at most @");
 	if (phys == CL_AUTO || !size)
 		return 0;
 	return check_range(c, phys_field, phys, size, HUGE_PAGE);
@@ -379,40 +324,20 @@ static int check_ecam(struct check *c, const struct cl_platform *p)
 
 static int check_console(struct check *c, const struct cl_platform *p)
 {
-	switch (p->console_type) {
-	case CL_CONSOLE_NONE:
-		if (p->console_address)
-			return refuse(c, "console_address", p->console_address, 0,
-				      "@ as console_type is CL_CONSOLE_NONE");
-		return 0;
-	case CL_CONSOLE_16550_PIO:
-		if (c->limits->arch != CL_ARCH_X86_64)
-			return refuse(c, "console_type", p->console_type, CL_CONSOLE_NONE,
-				      "@: only x86 has I/O ports");
-		if (!p->console_address || p->console_address > PIO_END - 8)
-			return refuse(c, "console_address", p->console_address, PIO_END - 8,
-				      "the first of 8 I/O ports, 1 to @");
-		return 0;
-	case CL_CONSOLE_PL011:
-	case CL_CONSOLE_16550_MMIO:
-		if (c->limits->arch == CL_ARCH_X86_64)
-			return refuse(c, "console_type", p->console_type, CL_CONSOLE_16550_PIO,
-				      "at most @ on x86");
-		if (!p->console_address || p->console_address >= address_end(c) ||
-		    p->console_address % 4)
-			return refuse(c, "console_address", p->console_address, address_end(c),
-				      "the physical address of its registers, below @ and a "
-				      "multiple of 4");
-		return 0;
-	default:
+	if (p->console_type > CL_CONSOLE_16550_MMIO)
 		return refuse(c, "console_type", p->console_type, CL_CONSOLE_16550_MMIO,
 			      "0 to @ (enum cl_console_type)");
-	}
+	if (p->console_type != CL_CONSOLE_NONE)
+		return arch_check(console, c, p);
+	if (p->console_address)
+		return refuse(c, "console_address", p->console_address, 0,
+			      "@ as console_type is CL_CONSOLE_NONE");
+	return 0;
 }
 
 static int check_platform(struct check *c)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_PLATFORM);
+	const struct cl_section *section = check_look_at(c, CL_SEC_PLATFORM);
 	struct cl_platform p;
 	int err;
 
@@ -451,7 +376,7 @@ static int check_platform(struct check *c)
 
 static int check_cpus(struct check *c)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_CPUS);
+	const struct cl_section *section = check_look_at(c, CL_SEC_CPUS);
 	struct cl_cpu cpu, other;
 	uint32_t i;
 
@@ -573,86 +498,18 @@ static int check_memory_place(struct check *c, const struct cl_memory *m)
 	return 0;
 }
 
-static struct range virt_range(const struct cl_memory *m)
-{
-	return (struct range){ m->virt, m->size };
-}
-
-/* Size 0 where the config does not say which memory it is. */
-static struct range phys_range(const struct cl_memory *m)
-{
-	if ((m->flags & CL_MEM_COMM) || m->phys == CL_AUTO)
-		return (struct range){ 0, 0 };
-	return (struct range){ m->phys, m->size };
-}
-
-static uint64_t gicd_size(const struct cl_gic *gic)
-{
-	return gic->version == 2 ? PAGE : GICD_SIZE;
-}
-
-/* Nor are the registers of the IOMMU, which the hypervisor alone uses. */
-static int check_iommu_hole(struct check *c, const struct cl_memory *m)
-{
-	const struct cl_section *section = cl_find_section(c->config, CL_SEC_IOMMU);
-	struct cl_iommu iommu;
-
-	if (!section)
-		return 0;
-	cl_get_entry(section, 0, &iommu, sizeof(iommu));
-	if (overlap(virt_range(m), (struct range){ iommu.phys, CL_SMMU_SIZE }))
-		return refuse(c, "virt", m->virt, iommu.phys,
-			      "addresses without the IOMMU at @ (CLOISTER_IOMMU): the hypervisor "
-			      "has it");
-	return 0;
-}
-
-/* What the hypervisor moderates of the interrupt controller is not memory of root's. */
-static int check_gic_hole(struct check *c, const struct cl_memory *m)
-{
-	const struct cl_section *section = cl_find_section(c->config, CL_SEC_GIC);
-	struct range parts[5];
-	struct cl_gic gic;
-	unsigned int part;
-
-	if (!section)
-		return 0;
-	cl_get_entry(section, 0, &gic, sizeof(gic));
-	parts[0] = (struct range){ gic.dist_phys, gicd_size(&gic) };
-	parts[1] = (struct range){ gic.redist_phys, gic.redist_size };
-	parts[2] = (struct range){ gic.cpu_phys, gic.cpu_phys ? GICC_SIZE : 0 };
-	parts[3] = (struct range){ gic.hyp_phys, gic.hyp_phys ? PAGE : 0 };
-	parts[4] = (struct range){ gic.vcpu_phys, gic.vcpu_phys ? GICC_SIZE : 0 };
-	for (part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
-		if (overlap(virt_range(m), parts[part]))
-			return refuse(c, "virt", m->virt, parts[part].start,
-				      "addresses without the interrupt controller at @ "
-				      "(CLOISTER_GIC): the hypervisor moderates it");
-	return 0;
-}
-
 /* Addresses that are not memory, whatever a config says. */
 static int check_memory_holes(struct check *c, const struct cl_memory *m)
 {
-	const struct range apic = { LOCAL_APIC, PAGE };
 	const struct cl_limits *l = c->limits;
 	struct cl_irqchip chip;
 	struct cl_platform p;
 	uint32_t i;
 	int err;
 
-	if (l->arch == CL_ARCH_X86_64) {
-		if (overlap(virt_range(m), apic))
-			return refuse(c, "virt", m->virt, LOCAL_APIC,
-				      "addresses without the page at @: the local APIC is there");
-		if (overlap(phys_range(m), apic))
-			return refuse(c, "phys", m->phys, LOCAL_APIC,
-				      "addresses without the page at @: the local APIC is there");
-	}
-	if (l->arch == CL_ARCH_ARM64 && c->config->flags & CL_CELL_VUART &&
-	    overlap(virt_range(m), (struct range){ CL_VUART_ADDRESS, CL_VUART_SIZE }))
-		return refuse(c, "virt", m->virt, CL_VUART_ADDRESS,
-			      "addresses without the virtual UART (CL_CELL_VUART), which is at @");
+	err = arch_check(region, c, m);
+	if (err)
+		return err;
 	cl_for_each(cl_find_section(c->config, CL_SEC_IRQCHIP), i, chip)
 		if (overlap(virt_range(m), (struct range){ chip.address, PAGE }))
 			return refuse(c, "virt", m->virt, chip.address,
@@ -669,11 +526,6 @@ static int check_memory_holes(struct check *c, const struct cl_memory *m)
 		return refuse(c, "virt", m->virt, ecam_range(&p).start,
 			      "addresses without the PCI configuration space (ecam_phys), which "
 			      "begins at @ and is moderated");
-	err = check_gic_hole(c, m);
-	if (!err)
-		err = check_iommu_hole(c, m);
-	if (err)
-		return err;
 	/* Registers below a page are not mapped: nothing that is unmapped from root takes them
 	 * away. */
 	if (whole_pages(m))
@@ -714,7 +566,7 @@ static int check_memory_overlap(struct check *c, const struct cl_section *sectio
 
 static int check_memory(struct check *c)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_MEMORY);
+	const struct cl_section *section = check_look_at(c, CL_SEC_MEMORY);
 	struct cl_memory m;
 	int err;
 
@@ -746,9 +598,6 @@ static int check_entry(struct check *c)
 		return 0;
 	c->object = "config";
 	c->index = 0;
-	if (c->limits->arch == CL_ARCH_X86_64 && entry >= FOUR_GIB)
-		return refuse(c, "entry", entry, FOUR_GIB,
-			      "an address below @: a cell starts in 32-bit mode");
 	cl_for_each(cl_find_section(c->config, CL_SEC_MEMORY), i, m)
 		if (is_ram(&m) && (m.flags & CL_MEM_EXECUTE) && inside(entry, virt_range(&m)))
 			return 0;
@@ -756,152 +605,14 @@ static int check_entry(struct check *c)
 		      "an address in a RAM region of this config that has CL_MEM_EXECUTE (@)");
 }
 
-static struct range pio_range(const struct cl_pio *pio)
-{
-	return (struct range){ pio->base, pio->length };
-}
-
-static int check_pio(struct check *c)
-{
-	const struct cl_section *section = look_at(c, CL_SEC_PIO);
-	struct cl_pio pio, other;
-	uint32_t i;
-
-	if (section && c->limits->arch != CL_ARCH_X86_64)
-		return refuse(c, "count", section->count, 0, "@: only x86 has I/O ports");
-	cl_for_each(section, c->index, pio) {
-		if (!pio.length)
-			return refuse(c, "length", pio.length, 1, "at least @ port");
-		if (pio.base >= PIO_END || pio.length > PIO_END - pio.base)
-			return refuse(c, "base", pio.base, PIO_END,
-				      "ports that with the length end at @ or below");
-		if (!is_root(c) && overlap(pio_range(&pio), (struct range){ PCI_PORTS, 8 }))
-			return refuse(c, "base", pio.base, PCI_PORTS,
-				      "ports without @ to 0xcff: the hypervisor moderates PCI "
-				      "configuration");
-		if ((c->config->flags & CL_CELL_VUART) &&
-		    overlap(pio_range(&pio), (struct range){ UART_PORTS, 8 }))
-			return refuse(c, "base", pio.base, UART_PORTS,
-				      "ports without @ to 0x3ff: CL_CELL_VUART puts the virtual "
-				      "UART there");
-		for (i = 0; i < c->index; i++) {
-			cl_get_entry(section, i, &other, sizeof(other));
-			if (overlap(pio_range(&pio), pio_range(&other)))
-				return refuse(c, "base", pio.base, i,
-					      "ports that entry @ does not have");
-		}
-	}
-	return 0;
-}
-
 static bool same_chip(const struct cl_irqchip *a, const struct cl_irqchip *b)
 {
 	return a->address == b->address && a->first == b->first;
 }
 
-static int check_gic_v2(struct check *c, const struct cl_gic *gic)
-{
-	int err;
-
-	if (gic->redist_phys | gic->redist_size)
-		return refuse(c, "redist_phys", gic->redist_phys, 0,
-			      "@, as redist_size: version 2 has no redistributors");
-	if (!gic->cpu_phys || !gic->hyp_phys || !gic->vcpu_phys)
-		return refuse(c, "cpu_phys", gic->cpu_phys, PAGE,
-			      "the address of GICC, and that of GICH and GICV in hyp_phys and "
-			      "vcpu_phys");
-	err = check_range(c, "cpu_phys", gic->cpu_phys, GICC_SIZE, PAGE);
-	if (!err)
-		err = check_range(c, "hyp_phys", gic->hyp_phys, PAGE, PAGE);
-	if (!err)
-		err = check_range(c, "vcpu_phys", gic->vcpu_phys, GICC_SIZE, PAGE);
-	return err;
-}
-
-static int check_gic_v3(struct check *c, const struct cl_gic *gic)
-{
-	int err = check_range(c, "redist_phys", gic->redist_phys, gic->redist_size, GICD_SIZE);
-
-	if (err)
-		return err;
-	if (gic->redist_size < GICR_SIZE)
-		return refuse(c, "redist_size", gic->redist_size, GICR_SIZE,
-			      "at least @ for each CPU");
-	if (overlap((struct range){ gic->dist_phys, GICD_SIZE },
-		    (struct range){ gic->redist_phys, gic->redist_size }))
-		return refuse(c, "redist_phys", gic->redist_phys, gic->dist_phys + GICD_SIZE,
-			      "addresses outside the distributor's, which end at @");
-	if (gic->cpu_phys | gic->hyp_phys | gic->vcpu_phys)
-		return refuse(c, "cpu_phys", gic->cpu_phys, 0,
-			      "@, as hyp_phys and vcpu_phys: version 3 has system registers");
-	return 0;
-}
-
-static int check_gic(struct check *c)
-{
-	const struct cl_section *section = look_at(c, CL_SEC_GIC);
-	struct cl_irqchip chip;
-	struct cl_gic gic;
-	uint32_t i;
-	int err;
-
-	if (c->limits->arch != CL_ARCH_ARM64 || !is_root(c)) {
-		if (section)
-			return refuse(
-				c, "count", section->count, 0,
-				"@: only the root cell of an arm64 machine describes its GIC");
-		return 0;
-	}
-	if (!section || section->count != 1)
-		return refuse(c, "count", section ? section->count : 0, 1,
-			      "@: the root cell needs one CLOISTER_GIC(...)");
-	cl_get_entry(section, 0, &gic, sizeof(gic));
-	if (gic.version != 2 && gic.version != 3)
-		return refuse(c, "version", gic.version, 3, "2 or @, which also stands for 4");
-	if (gic.maintenance_irq < 16 || gic.maintenance_irq > 31)
-		return refuse(c, "maintenance_irq", gic.maintenance_irq, 16,
-			      "the INTID of a private interrupt, @ to 31");
-	err = check_range(c, "dist_phys", gic.dist_phys, gicd_size(&gic), gicd_size(&gic));
-	if (!err)
-		err = gic.version == 2 ? check_gic_v2(c, &gic) : check_gic_v3(c, &gic);
-	if (err)
-		return err;
-	if (!gic.dist_phys)
-		return refuse(c, "dist_phys", 0, GICD_SIZE, "the address of GICD");
-	cl_for_each(cl_find_section(c->config, CL_SEC_IRQCHIP), i, chip)
-		if (chip.address != gic.dist_phys)
-			return refuse(c, "dist_phys", gic.dist_phys, chip.address,
-				      "@, the address in CLOISTER_IRQCHIP");
-	return 0;
-}
-
-static int check_iommu(struct check *c)
-{
-	const struct cl_section *section = look_at(c, CL_SEC_IOMMU);
-	struct cl_iommu iommu;
-
-	if (!section)
-		return 0;
-	if (c->limits->arch != CL_ARCH_ARM64 || !is_root(c))
-		return refuse(c, "count", section->count, 0,
-			      "@: only the root cell of an arm64 machine describes an IOMMU");
-	if (section->count != 1)
-		return refuse(c, "count", section->count, 1,
-			      "@: it is for all PCI devices, or leave CLOISTER_IOMMU out");
-	cl_get_entry(section, 0, &iommu, sizeof(iommu));
-	if (iommu.kind != CL_IOMMU_SMMUV3)
-		return refuse(c, "kind", iommu.kind, CL_IOMMU_SMMUV3, "@ (CL_IOMMU_SMMUV3)");
-	if (!iommu.phys)
-		return refuse(c, "phys", 0, CL_SMMU_SIZE, "the address of its registers");
-	if (iommu.reserved)
-		return refuse(c, "reserved", iommu.reserved, 0, "@");
-	return check_range(c, "phys", iommu.phys, CL_SMMU_SIZE, SMMU_ALIGN);
-}
-
 static int check_irqchips(struct check *c)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_IRQCHIP);
-	bool x86 = c->limits->arch == CL_ARCH_X86_64;
+	const struct cl_section *section = check_look_at(c, CL_SEC_IRQCHIP);
 	struct cl_irqchip chip, other;
 	uint32_t i;
 	int err;
@@ -910,18 +621,11 @@ static int check_irqchips(struct check *c)
 		err = check_range(c, "address", chip.address, PAGE, PAGE);
 		if (err)
 			return err;
-		if (!chip.address || (x86 && chip.address == LOCAL_APIC))
-			return refuse(c, "address", chip.address, LOCAL_APIC,
-				      "the registers of an interrupt controller (x86: an IOAPIC; "
-				      "the local APIC at @ is everybody's own)");
 		if (!(chip.pins[0] | chip.pins[1]))
 			return refuse(c, "pins", 0, 1, "at least @ pin");
-		if (x86 && chip.first)
-			return refuse(c, "first", chip.first, 0, "@ on x86");
-		if (!x86 && (chip.first < FIRST_SPI || chip.first >= SPI_END ||
-			     (chip.first - FIRST_SPI) % CHIP_PINS))
-			return refuse(c, "first", chip.first, FIRST_SPI,
-				      "@ plus a multiple of 128: shared interrupts by INTID");
+		err = arch_check(irqchip, c, &chip);
+		if (err)
+			return err;
 		if (chip.reserved)
 			return refuse(c, "reserved", chip.reserved, 0, "@");
 		for (i = 0; i < c->index; i++) {
@@ -947,7 +651,7 @@ static uint64_t device_number(const struct cl_pci_device *device)
 
 static int check_pci(struct check *c)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_PCI);
+	const struct cl_section *section = check_look_at(c, CL_SEC_PCI);
 	struct cl_pci_device device, other;
 	uint32_t i;
 
@@ -983,15 +687,11 @@ int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *lim
 	if (!err)
 		err = check_irqchips(&c);
 	if (!err)
-		err = check_gic(&c);
-	if (!err)
-		err = check_iommu(&c);
+		err = arch_check(sections, &c);
 	if (!err)
 		err = check_memory(&c);
 	if (!err)
 		err = check_entry(&c);
-	if (!err)
-		err = check_pio(&c);
 	if (!err)
 		err = check_pci(&c);
 	return err;
@@ -999,22 +699,23 @@ int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *lim
 
 static int pair_cpus(struct check *c, const struct cl_config *b)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_CPUS);
+	const struct cl_section *section = check_look_at(c, CL_SEC_CPUS);
 	struct cl_cpu mine, theirs;
 	uint32_t i;
 
 	cl_for_each(section, c->index, mine)
 		cl_for_each(cl_find_section(b, CL_SEC_CPUS), i, theirs)
 			if (mine.id == theirs.id)
-				return conflict(c, b, "id", mine.id, i,
-						"a CPU that the other cell does not have (its CPU "
-						"entry @)");
+				return check_conflict(
+					c, b, "id", mine.id, i,
+					"a CPU that the other cell does not have (its CPU "
+					"entry @)");
 	return 0;
 }
 
 static int pair_memory(struct check *c, const struct cl_config *b)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_MEMORY);
+	const struct cl_section *section = check_look_at(c, CL_SEC_MEMORY);
 	struct cl_memory mine, theirs;
 	uint32_t i;
 
@@ -1022,30 +723,16 @@ static int pair_memory(struct check *c, const struct cl_config *b)
 		cl_for_each(cl_find_section(b, CL_SEC_MEMORY), i, theirs)
 			if (overlap(phys_range(&mine), phys_range(&theirs)) &&
 			    !(mine.flags & theirs.flags & CL_MEM_SHARED))
-				return conflict(c, b, "phys", mine.phys, i,
-						"memory that the other cell does not have (its "
-						"memory region @), unless both are CL_MEM_SHARED");
-	return 0;
-}
-
-static int pair_pio(struct check *c, const struct cl_config *b)
-{
-	const struct cl_section *section = look_at(c, CL_SEC_PIO);
-	struct cl_pio mine, theirs;
-	uint32_t i;
-
-	cl_for_each(section, c->index, mine)
-		cl_for_each(cl_find_section(b, CL_SEC_PIO), i, theirs)
-			if (overlap(pio_range(&mine), pio_range(&theirs)))
-				return conflict(c, b, "base", mine.base, i,
-						"ports that the other cell does not have (its "
-						"entry @)");
+				return check_conflict(
+					c, b, "phys", mine.phys, i,
+					"memory that the other cell does not have (its "
+					"memory region @), unless both are CL_MEM_SHARED");
 	return 0;
 }
 
 static int pair_irqchips(struct check *c, const struct cl_config *b)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_IRQCHIP);
+	const struct cl_section *section = check_look_at(c, CL_SEC_IRQCHIP);
 	struct cl_irqchip mine, theirs;
 	uint32_t i, word;
 
@@ -1054,24 +741,26 @@ static int pair_irqchips(struct check *c, const struct cl_config *b)
 			for (word = 0; word < 2; word++)
 				if (same_chip(&mine, &theirs) &&
 				    (mine.pins[word] & theirs.pins[word]))
-					return conflict(c, b, "pins", mine.pins[word],
-							mine.pins[word] & ~theirs.pins[word],
-							"@: without the pins of the other cell");
+					return check_conflict(
+						c, b, "pins", mine.pins[word],
+						mine.pins[word] & ~theirs.pins[word],
+						"@: without the pins of the other cell");
 	return 0;
 }
 
 static int pair_pci(struct check *c, const struct cl_config *b)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_PCI);
+	const struct cl_section *section = check_look_at(c, CL_SEC_PCI);
 	struct cl_pci_device mine, theirs;
 	uint32_t i;
 
 	cl_for_each(section, c->index, mine)
 		cl_for_each(cl_find_section(b, CL_SEC_PCI), i, theirs)
 			if (same_device(&mine, &theirs))
-				return conflict(c, b, "devfn", device_number(&mine), i,
-						"a device (bus << 8 | devfn) that the other cell "
-						"does not have (its entry @)");
+				return check_conflict(
+					c, b, "devfn", device_number(&mine), i,
+					"a device (bus << 8 | devfn) that the other cell "
+					"does not have (its entry @)");
 	return 0;
 }
 
@@ -1083,8 +772,9 @@ static int pair_names(struct check *c, const struct cl_config *b)
 	c->index = 0;
 	for (i = 0; c->config->name[i] == b->name[i]; i++)
 		if (!b->name[i])
-			return conflict(c, b, "name", i, 0,
-					"a name that no other cell has: rename one of the two");
+			return check_conflict(
+				c, b, "name", i, 0,
+				"a name that no other cell has: rename one of the two");
 	return 0;
 }
 
@@ -1101,7 +791,7 @@ int cl_check_pair(const struct cl_config *a, const struct cl_config *b, struct c
 	if (!err)
 		err = pair_memory(&c, b);
 	if (!err)
-		err = pair_pio(&c, b);
+		err = arch_check(pair, &c, b);
 	if (!err)
 		err = pair_irqchips(&c, b);
 	if (!err)
@@ -1131,7 +821,7 @@ static uint64_t root_memory_end(const struct cl_config *root, const struct cl_pl
 
 static int root_memory(struct check *c, const struct cl_config *root)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_MEMORY);
+	const struct cl_section *section = check_look_at(c, CL_SEC_MEMORY);
 	uint64_t pool_taken = 0;
 	struct cl_platform p;
 	struct cl_memory m;
@@ -1163,37 +853,9 @@ static int root_memory(struct check *c, const struct cl_config *root)
 	return 0;
 }
 
-static uint64_t root_pio_end(const struct cl_config *root, uint64_t port)
-{
-	struct cl_pio theirs;
-	uint32_t i;
-
-	cl_for_each(cl_find_section(root, CL_SEC_PIO), i, theirs)
-		if (inside(port, pio_range(&theirs)))
-			return (uint64_t)theirs.base + theirs.length;
-	return port;
-}
-
-static int root_pio(struct check *c, const struct cl_config *root)
-{
-	const struct cl_section *section = look_at(c, CL_SEC_PIO);
-	struct cl_pio pio;
-	uint64_t port, next;
-
-	cl_for_each(section, c->index, pio)
-		for (port = pio.base; port - pio.base < pio.length; port = next) {
-			next = root_pio_end(root, port);
-			if (next == port)
-				return refuse(c, "base", pio.base, port,
-					      "ports that the root config has; @ is the first that "
-					      "it has not");
-		}
-	return 0;
-}
-
 static int root_irqchips(struct check *c, const struct cl_config *root)
 {
-	const struct cl_section *section = look_at(c, CL_SEC_IRQCHIP);
+	const struct cl_section *section = check_look_at(c, CL_SEC_IRQCHIP);
 	struct cl_irqchip mine, theirs;
 	uint32_t i, word;
 
@@ -1219,7 +881,7 @@ static int root_irqchips(struct check *c, const struct cl_config *root)
 static int root_pci(struct check *c, const struct cl_config *root)
 {
 	const struct cl_section *all = cl_find_section(root, CL_SEC_PCI);
-	const struct cl_section *section = look_at(c, CL_SEC_PCI);
+	const struct cl_section *section = check_look_at(c, CL_SEC_PCI);
 	struct cl_pci_device mine, theirs;
 	uint32_t i;
 
@@ -1250,7 +912,7 @@ int cl_check_against_root(const struct cl_config *cell, const struct cl_config *
 	if (!err)
 		err = root_memory(&c, root);
 	if (!err)
-		err = root_pio(&c, root);
+		err = arch_check(root, &c, root);
 	if (!err)
 		err = root_irqchips(&c, root);
 	if (!err)

@@ -20,16 +20,11 @@ void cpu_post(struct cpu *cpu, uint32_t events)
 
 bool cpu_wait(struct cpu *cpu, uint32_t events)
 {
-	uint64_t start = arch_timestamp(), limit = ANSWER_MS * arch_ticks_per_ms();
+	bool answered = WAIT_UNTIL(!(READ_ONCE(cpu->events) & events), ANSWER_MS);
 
-	while (READ_ONCE(cpu->events) & events) {
-		if (arch_timestamp() - start > limit) {
-			log_error("CPU %u does not answer (events 0x%x)", cpu->id, cpu->events);
-			return false;
-		}
-		cpu_relax();
-	}
-	return true;
+	if (!answered)
+		log_error("CPU %u does not answer (events 0x%x)", cpu->id, cpu->events);
+	return answered;
 }
 
 void cpu_handle_events(void)

@@ -11,8 +11,6 @@
 #include <page.h>
 #include <cloister/hypercall.h>
 
-extern char hv_ro_after_init[], hv_core_end[];
-
 static void write_to(const volatile void *address)
 {
 	*(volatile char *)address = *(const volatile char *)address;

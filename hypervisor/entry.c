@@ -7,7 +7,8 @@
 #include <log.h>
 #include <page.h>
 
-static unsigned int arrived; /* at barriers, over all phases */
+static unsigned int arrived;		/* at barriers, over all phases */
+static uint8_t phases[CONFIG_MAX_CPUS]; /* the last barrier that each CPU has come to */
 static int enable_error;
 
 /* The driver's CPUs come within microseconds; a machine under test may be slow. */
@@ -22,17 +23,16 @@ static void note_error(int err)
 }
 
 /* All CPUs meet; returns the first error that any of them has had so far. */
-static int barrier(unsigned int phase)
+static int barrier(const struct cpu *cpu, uint8_t phase)
 {
-	uint64_t start = arch_timestamp(), limit = BARRIER_MS * arch_ticks_per_ms();
-
+	__atomic_store_n(&phases[cpu->id], phase, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < phase * cpu_count) {
-		if (arch_timestamp() - start > limit) {
-			note_error(-EIO);
-			break;
-		}
-		cpu_relax();
+	if (!WAIT_UNTIL(__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) >= phase * cpu_count,
+			BARRIER_MS)) {
+		for_each_cpu(i)
+			if (__atomic_load_n(&phases[i], __ATOMIC_SEQ_CST) < phase)
+				log_error("CPU %u does not come: step %u of enable", i, phase);
+		note_error(-EIO);
 	}
 	return __atomic_load_n(&enable_error, __ATOMIC_SEQ_CST);
 }
@@ -126,7 +126,7 @@ void hv_entry(struct cpu *cpu, bool first)
 	}
 	if (err)
 		note_error(err);
-	err = barrier(1);
+	err = barrier(cpu, 1);
 	if (!err) {
 		err = arch_cpu_init(cpu);
 		initialised = !err;
@@ -135,7 +135,7 @@ void hv_entry(struct cpu *cpu, bool first)
 		if (err)
 			note_error(err);
 	}
-	err = barrier(2);
+	err = barrier(cpu, 2);
 	if (err) {
 		if (initialised)
 			arch_cpu_exit(cpu);

@@ -12,15 +12,12 @@ SECTIONS
 	. = ALIGN(4096);
 	hv_text_end = .;
 	.rodata : { *(.rodata .rodata.* .data.rel.ro .data.rel.ro.*) }
-	.system : { *(.system) }
+	.system : { *(.system) . = ALIGN(64); }
 	. = ALIGN(4096);
 	hv_rodata_end = .;
-	.data : {
-		*(.data .data.*)
-		QUAD(0) /* never empty: the file goes up to here */
-		. = ALIGN(64);
-	}
-	image_file_end = .;
+	.data : { *(.data .data.*) . = ALIGN(SIZEOF(.data) ? 64 : 1); }
+	/* The file ends with the last section that has contents. */
+	image_file_end = SIZEOF(.data) ? . : ADDR(.system) + SIZEOF(.system);
 	. = ALIGN(4096);
 	hv_ro_after_init = .;
 	.ro_after_init : { *(.bss.ro_after_init) }

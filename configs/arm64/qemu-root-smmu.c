@@ -21,8 +21,8 @@ CLOISTER_PLATFORM(
 CLOISTER_MEMORY(
 	/* flash */
 	DEVICES(0x0, 0x8000000),
-	/* the interrupt translation service, between distributor and redistributors */
-	DEVICES(0x8080000, 0x80a0000),
+	/* where devices send messages to, behind the registers of the ITS */
+	DEVICES(0x8090000, 0x80a0000),
 	/* UARTs, clock, GPIO, firmware configuration; virtio and platform bus behind the SMMU */
 	DEVICES(0x9000000, 0x9050000),
 	DEVICES(0x9070000, 0x10000000),
@@ -34,7 +34,7 @@ CLOISTER_MEMORY(
 
 CLOISTER_GIC(
 	.version = 3, .maintenance_irq = 25, .dist_phys = 0x8000000,
-	.redist_phys = 0x80a0000, .redist_size = 0xf60000);
+	.redist_phys = 0x80a0000, .redist_size = 0xf60000, .its_phys = { 0x8080000 });
 
 CLOISTER_IOMMU(.kind = CL_IOMMU_SMMUV3, .phys = 0x9050000);
 

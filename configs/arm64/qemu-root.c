@@ -4,7 +4,8 @@
  * gic-version=3 -m 1G .. 4G).
  *
  * RAM is named generously: where a smaller machine has no RAM, root sees what is really there. Left
- * out are the interrupt controller's distributor and redistributors, which the hypervisor emulates.
+ * out are the interrupt controller's distributor, redistributors and ITS, which the hypervisor
+ * moderates.
  */
 #include <cloister/config.h>
 
@@ -23,8 +24,8 @@ CLOISTER_PLATFORM(
 CLOISTER_MEMORY(
 	/* flash */
 	DEVICES(0x0, 0x8000000),
-	/* the interrupt translation service, between distributor and redistributors */
-	DEVICES(0x8080000, 0x80a0000),
+	/* where devices send messages to, behind the registers of the ITS */
+	DEVICES(0x8090000, 0x80a0000),
 	/* UARTs, clock, GPIO, firmware configuration, SMMU, virtio, platform bus */
 	DEVICES(0x9000000, 0x10000000),
 	/* PCI: registers, ports */
@@ -35,7 +36,7 @@ CLOISTER_MEMORY(
 
 CLOISTER_GIC(
 	.version = 3, .maintenance_irq = 25, .dist_phys = 0x8000000,
-	.redist_phys = 0x80a0000, .redist_size = 0xf60000);
+	.redist_phys = 0x80a0000, .redist_size = 0xf60000, .its_phys = { 0x8080000 });
 
 /* all shared interrupts */
 #define ALL ~0ULL

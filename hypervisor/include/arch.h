@@ -23,6 +23,25 @@ unsigned int arch_cpu_id(void);
 uint64_t arch_timestamp(void);
 uint64_t arch_ticks_per_ms(void);
 
+/*
+ * Spin until the condition holds, at most for so many milliseconds; was it met? The clock is looked
+ * at rarely: the counter is shared, and where it is emulated, who reads it all the time keeps the
+ * CPU away for which it waits.
+ */
+#define WAIT_UNTIL(condition, ms)                                                      \
+	({                                                                             \
+		uint64_t start_ = arch_timestamp(), limit_ = (ms)*arch_ticks_per_ms(); \
+		unsigned int turns_ = 0;                                               \
+		bool met_;                                                             \
+                                                                                       \
+		while (!(met_ = (condition))) {                                        \
+			if (!(++turns_ % 1024) && arch_timestamp() - start_ > limit_)  \
+				break;                                                 \
+			cpu_relax();                                                   \
+		}                                                                      \
+		met_;                                                                  \
+	})
+
 /* Write a string to the platform's debug console, if there is one. Bounded. */
 void arch_console_write(const char *text);
 void arch_console_init(const struct cl_platform *platform);

@@ -21,7 +21,8 @@ void audit_init(const struct cl_platform *platform, bool allow);
 
 /*
  * Root touched something that it cannot reach. access: CL_AUDIT_READ, _WRITE, _EXECUTE. Pins: the
- * controller's address plus the pin. Never AUDIT_AGAIN. Any CPU of root, any time.
+ * controller's address plus the pin; calls to the firmware: the function id. Never AUDIT_AGAIN. Any
+ * CPU of root, any time.
  */
 enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsigned int access,
 			       uint64_t rip);

@@ -5,6 +5,10 @@
 #include <hv.h>
 #include <cloister/image.h>
 
+/* Of the linker script: page-aligned ends of the parts of the image. */
+extern char hv_text_end[], hv_rodata_end[], hv_ro_after_init[], hv_ro_after_init_end[],
+	hv_core_end[];
+
 extern const struct cl_image image_header;
 extern struct cl_system image_system; /* filled in by the driver before the entry */
 

@@ -32,8 +32,9 @@
  */
 #define CL_CELL_LOCKED 0x0004
 /*
- * Root cell only: stop root when it touches memory or ports that it does not have. Without it such
- * an access reads ones, a write is dropped, and the first one is logged.
+ * Root cell only: stop root when it touches memory or ports that it does not have, or calls the
+ * firmware for what could be in its config (struct cl_firmware) and is not. Without it such an
+ * access reads ones, a write is dropped, a call is not supported, and the first one is logged.
  */
 #define CL_CELL_STRICT 0x0008
 /*
@@ -76,6 +77,7 @@ enum cl_section_type {
 	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
 	CL_SEC_GIC = 7,	     /* struct cl_gic, exactly one, arm64's root only */
 	CL_SEC_IOMMU = 8,    /* struct cl_iommu, at most one, arm64's root only */
+	CL_SEC_FIRMWARE = 9, /* struct cl_firmware, arm64 only */
 };
 
 struct cl_section {
@@ -150,6 +152,8 @@ struct cl_irqchip {
 	uint32_t reserved;
 };
 
+#define CL_ITS_MAX 4
+
 /* arm64: where the parts of the interrupt controller are. Addresses are 0 where there is no such
  * part. */
 struct cl_gic {
@@ -161,6 +165,11 @@ struct cl_gic {
 	uint64_t cpu_phys;	  /* version 2: GICC, 8 KiB */
 	uint64_t hyp_phys;	  /* version 2: GICH, 4 KiB */
 	uint64_t vcpu_phys;	  /* version 2: GICV, 8 KiB */
+	/*
+	 * version 3: GITS, 64 KiB with the registers of each ITS; the 64 KiB behind it, which
+	 * devices write to, are a memory region of root
+	 */
+	uint64_t its_phys[CL_ITS_MAX];
 };
 
 enum cl_iommu_kind {
@@ -178,6 +187,40 @@ struct cl_iommu {
 	uint32_t kind; /* enum cl_iommu_kind */
 	uint32_t reserved;
 };
+
+/*
+ * arm64: calls to the firmware (SMC) that the cell, or root, may make: function ids function ..
+ * function + count - 1, as the SMC calling convention (ARM DEN 0028) writes them, each with bit 30
+ * (SMC64) as it is called. The firmware acts on addresses in such a call's arguments without a
+ * check by Cloister.
+ */
+struct cl_firmware {
+	uint32_t function;
+	uint32_t count;
+};
+
+#define CL_FIRMWARE_MAX 64 /* entries of one config */
+
+/*
+ * Can this function be in a config? Fast calls (bit 31) of the services of the SoC's (owner 2) and
+ * the board's maker (3), and random numbers (TRNG, ARM DEN 0098: owner 4, functions 0x50 to 0x5f).
+ * The other standard services are not: they hand memory or CPUs to the firmware, or have it call
+ * back.
+ */
+static inline bool cl_firmware_possible(uint32_t function)
+{
+	uint32_t number = function & 0xffff;
+
+	switch (function >> 16 & 0xbfff) {
+	case 0x8200:
+	case 0x8300:
+		return true;
+	case 0x8400:
+		return number >= 0x50 && number <= 0x5f;
+	default:
+		return false;
+	}
+}
 
 struct cl_pci_device {
 	uint16_t domain; /* must be 0 */
@@ -234,5 +277,7 @@ extern const char cl_blob_size[];
 #define CLOISTER_GIC(...) CL_SECTION(7, CL_SEC_GIC, struct cl_gic, cl_gic_sec, { __VA_ARGS__ })
 #define CLOISTER_IOMMU(...) \
 	CL_SECTION(8, CL_SEC_IOMMU, struct cl_iommu, cl_iommu_sec, { __VA_ARGS__ })
+#define CLOISTER_FIRMWARE(...) \
+	CL_SECTION(9, CL_SEC_FIRMWARE, struct cl_firmware, cl_fw_sec, __VA_ARGS__)
 
 #endif

@@ -47,6 +47,7 @@ struct cl_image {
 
 /* struct cl_system.flags */
 #define CL_SYSTEM_AUDIT 0x1 /* allow root what its config does not list, and keep a record */
+#define CL_SYSTEM_FWB	0x2 /* arm64: stage 2 of all CPUs can force memory types (FEAT_S2FWB) */
 
 struct cl_system {
 	uint64_t hv_phys;

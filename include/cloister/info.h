@@ -16,6 +16,8 @@
 
 #define CL_INFO_MAGIC 0x4f464e4954534c43ULL /* "CLSTINFO" */
 
+#define CL_MESSAGES_MAX 64
+
 struct cl_info {
 	uint64_t magic;
 	uint32_t abi_version;
@@ -45,13 +47,20 @@ struct cl_info {
 	uint32_t audit_stride;
 	uint32_t audit_count;
 	uint64_t audit_dropped; /* accesses that found no free entry */
+	/*
+	 * arm64: interrupts by message (LPIs) that no CPU of root has taken yet although one has
+	 * acknowledged them. After disable: the driver has Linux raise them again.
+	 */
+	uint32_t message_count;
+	uint32_t messages[CL_MESSAGES_MAX]; /* INTIDs */
+	uint32_t reserved;
 };
 
 /* struct cl_info.flags */
 #define CL_INFO_AUDIT  0x1 /* enabled with --audit */
 #define CL_INFO_LOCKED 0x2 /* hvctl lock: no cell can be managed until the machine is reset */
 
-/* struct cl_info.features: what the hypervisor found and uses (x86/AMD names) */
+/* struct cl_info.features: what the hypervisor found and uses; x86 but for the last one */
 #define CL_FEATURE_X2APIC	   0x001
 #define CL_FEATURE_NRIP_SAVE	   0x002
 #define CL_FEATURE_DECODE_ASSISTS  0x004
@@ -59,35 +68,48 @@ struct cl_info {
 #define CL_FEATURE_VMCB_CLEAN_BITS 0x010
 #define CL_FEATURE_1G_PAGES	   0x020
 #define CL_FEATURE_LA57		   0x040
+#define CL_FEATURE_FWB		   0x080
 
-/* Reasons of exits, the same numbers on every architecture where they apply. */
+/* Reasons of exits. What is not in an architecture's names below does not occur there. */
 enum cl_exit {
-	CL_EXIT_KICK, /* NMI used by the hypervisor between CPUs, or an NMI for the cell */
+	CL_EXIT_KICK, /* x86: NMI used by the hypervisor between CPUs, or an NMI for the cell */
 	CL_EXIT_HYPERCALL,
 	CL_EXIT_CPUID,
-	CL_EXIT_MSR_READ, /* arm64: system registers */
-	CL_EXIT_MSR_WRITE,
-	CL_EXIT_ICR, /* x2APIC interrupt command; arm64: SGI */
+	CL_EXIT_SYSREG_READ, /* MSRs, system registers */
+	CL_EXIT_SYSREG_WRITE,
+	CL_EXIT_IPI, /* interrupt command by a register: x2APIC ICR; GICv3 ICC_SGI1R_EL1 */
 	CL_EXIT_PIO,
-	CL_EXIT_XAPIC,	/* xAPIC register page; arm64: GICR */
-	CL_EXIT_IOAPIC, /* arm64: GICD */
-	CL_EXIT_PCI,	/* configuration space, ports or ECAM */
-	CL_EXIT_MMIO,	/* other emulated device registers */
-	CL_EXIT_CR,
-	CL_EXIT_XSETBV,
-	CL_EXIT_INIT,	   /* INIT, SIPI, CPU start and stop */
-	CL_EXIT_EXCEPTION, /* intercepted exceptions, machine check */
+	CL_EXIT_IRQ_CPU,   /* the CPU's own part of the interrupt controller: xAPIC page; GICR */
+	CL_EXIT_IRQ_CHIP,  /* the shared part: IOAPIC; GICD */
+	CL_EXIT_PCI,	   /* configuration space, ports or ECAM */
+	CL_EXIT_MMIO,	   /* other emulated device registers */
+	CL_EXIT_CPU_START, /* INIT, SIPI */
+	CL_EXIT_EXCEPTION, /* intercepted exceptions, machine check, SError */
 	CL_EXIT_OTHER,	   /* everything else, each with a log line */
-	CL_EXIT_INTERRUPT, /* arm64: an interrupt on its way to the cell */
-	CL_EXIT_FIRMWARE,  /* arm64: PSCI and other calls by SMC or HVC #0 */
+	CL_EXIT_INTERRUPT, /* an interrupt on its way to the cell */
+	CL_EXIT_FIRMWARE,  /* PSCI and other calls by SMC or HVC #0 */
 	CL_EXIT_COUNT
 };
 
-#define CL_EXIT_NAMES                                                                          \
-	{                                                                                      \
-		"kick", "hypercall", "cpuid", "msr-read", "msr-write", "icr", "pio", "xapic",  \
-			"ioapic", "pci", "mmio", "cr", "xsetbv", "init", "exception", "other", \
-			"interrupt", "firmware"                                                \
+/* By enum cl_exit; NULL or behind the end: not on this architecture. */
+#define CL_EXIT_NAMES_X86                                                                          \
+	{                                                                                          \
+		[CL_EXIT_KICK] = "kick", [CL_EXIT_HYPERCALL] = "hypercall",                        \
+		[CL_EXIT_CPUID] = "cpuid", [CL_EXIT_SYSREG_READ] = "msr-read",                     \
+		[CL_EXIT_SYSREG_WRITE] = "msr-write", [CL_EXIT_IPI] = "icr",                       \
+		[CL_EXIT_PIO] = "pio", [CL_EXIT_IRQ_CPU] = "xapic", [CL_EXIT_IRQ_CHIP] = "ioapic", \
+		[CL_EXIT_PCI] = "pci", [CL_EXIT_MMIO] = "mmio", [CL_EXIT_CPU_START] = "init",      \
+		[CL_EXIT_EXCEPTION] = "exception", [CL_EXIT_OTHER] = "other"                       \
+	}
+
+#define CL_EXIT_NAMES_ARM64                                                                        \
+	{                                                                                          \
+		[CL_EXIT_KICK] = "kick", [CL_EXIT_HYPERCALL] = "hypercall",                        \
+		[CL_EXIT_SYSREG_READ] = "sysreg-read", [CL_EXIT_SYSREG_WRITE] = "sysreg-write",    \
+		[CL_EXIT_IPI] = "sgi", [CL_EXIT_IRQ_CPU] = "gicr", [CL_EXIT_IRQ_CHIP] = "gicd",    \
+		[CL_EXIT_PCI] = "pci", [CL_EXIT_MMIO] = "mmio", [CL_EXIT_EXCEPTION] = "exception", \
+		[CL_EXIT_OTHER] = "other", [CL_EXIT_INTERRUPT] = "interrupt",                      \
+		[CL_EXIT_FIRMWARE] = "firmware"                                                    \
 	}
 
 #define CL_NO_CELL 0xffffffffU
@@ -140,19 +162,25 @@ struct cl_cell_info {
 };
 
 /*
- * What root touched and does not have: an entry for each page, port or pin. Valid if kind is not 0;
- * never removed while enabled. Memory that --audit has made directly accessible is not counted any
- * more (CL_AUDIT_DIRECT).
+ * What root touched and does not have: an entry for each page, port, pin or firmware call. Valid if
+ * kind is not 0; never removed while enabled. Memory that --audit has made directly accessible is
+ * not counted any more (CL_AUDIT_DIRECT).
  */
 struct cl_audit {
-	uint32_t kind;	  /* enum cl_audit_kind */
-	uint32_t flags;	  /* CL_AUDIT_* */
-	uint64_t address; /* of the page; the port; the interrupt controller's address plus pin */
-	uint64_t rip;	  /* of the first access */
-	uint64_t count;	  /* accesses */
+	uint32_t kind;	/* enum cl_audit_kind */
+	uint32_t flags; /* CL_AUDIT_* */
+	/* of the page; the port; the interrupt controller's address plus pin; the function id */
+	uint64_t address;
+	uint64_t rip;	/* of the first access */
+	uint64_t count; /* accesses */
 };
 
-enum cl_audit_kind { CL_AUDIT_MEMORY = 1, CL_AUDIT_PORT = 2, CL_AUDIT_PIN = 3 };
+enum cl_audit_kind {
+	CL_AUDIT_MEMORY = 1,
+	CL_AUDIT_PORT = 2,
+	CL_AUDIT_PIN = 3,
+	CL_AUDIT_FIRMWARE = 4,
+};
 
 /* struct cl_audit.flags */
 #define CL_AUDIT_READ	 0x01

@@ -12,8 +12,10 @@
 #define BLOBS 3 /* root first */
 #define PAGE  0x1000ULL
 
+#define RAW_ARM64 0x80 /* configs for arm64 */
+
 struct head {
-	uint8_t raw;	   /* bit n: header of blob n is taken as it is, else put in order */
+	uint8_t raw; /* bit n: header of blob n is taken as it is, else put in order; RAW_ARM64 */
 	uint8_t phys_bits; /* 32 more than this, modulo 21 */
 	uint8_t max_cpus;
 	uint8_t hv_page; /* where the hypervisor is, in units of 2 MiB */
@@ -26,13 +28,17 @@ struct head {
 struct parsed {
 	struct cl_config config;
 	struct cl_platform platform;
+	struct cl_gic gic;
+	struct cl_iommu iommu;
 	bool has_pci; /* section present */
-	unsigned int cpus, regions, ports, chips, devices;
+	unsigned int gics, iommus;
+	unsigned int cpus, regions, ports, chips, devices, calls;
 	struct cl_cpu cpu[MAX_ENTRIES];
 	struct cl_memory memory[MAX_ENTRIES];
 	struct cl_pio pio[MAX_ENTRIES];
 	struct cl_irqchip chip[MAX_ENTRIES];
 	struct cl_pci_device device[MAX_ENTRIES];
+	struct cl_firmware call[MAX_ENTRIES];
 };
 
 static struct parsed parsed[BLOBS];
@@ -81,6 +87,17 @@ static void parse(const uint8_t *blob, size_t size, struct parsed *p)
 			case CL_SEC_PCI:
 				READ_ENTRY(p->device, p->devices);
 				break;
+			case CL_SEC_GIC:
+				p->gics++;
+				READ_ENTRY(&p->gic, one);
+				break;
+			case CL_SEC_IOMMU:
+				p->iommus++;
+				READ_ENTRY(&p->iommu, one);
+				break;
+			case CL_SEC_FIRMWARE:
+				READ_ENTRY(p->call, p->calls);
+				break;
 			default:
 				require(false, "section %u was accepted", section.type);
 			}
@@ -117,6 +134,91 @@ static bool share_memory(const struct cl_memory *a, const struct cl_memory *b)
 	       !(a->flags & CL_MEM_SHARED && b->flags & CL_MEM_SHARED);
 }
 
+/* Registers that the hypervisor has, and root with its help. */
+static bool is_gic(const struct parsed *p, wide start, wide size)
+{
+	const struct cl_gic *gic = &p->gic;
+
+	for (unsigned int i = 0; i < CL_ITS_MAX; i++)
+		if (gic->its_phys[i] && meet(start, size, gic->its_phys[i], 0x10000))
+			return true;
+	if (gic->version == 2)
+		return meet(start, size, gic->dist_phys, PAGE) ||
+		       meet(start, size, gic->cpu_phys, 2 * PAGE) ||
+		       meet(start, size, gic->hyp_phys, PAGE) ||
+		       meet(start, size, gic->vcpu_phys, 2 * PAGE);
+	return meet(start, size, gic->dist_phys, 0x10000) ||
+	       meet(start, size, gic->redist_phys, gic->redist_size);
+}
+
+/* SMCCC ids: fast calls of SiP, OEM, and TRNG. */
+static bool is_service(uint32_t function)
+{
+	uint32_t plain = function & ~0x40000000U;
+
+	return (plain >= 0x82000000 && plain <= 0x8200ffff) ||
+	       (plain >= 0x83000000 && plain <= 0x8300ffff) ||
+	       (plain >= 0x84000050 && plain <= 0x8400005f);
+}
+
+static void check_arm64(const struct parsed *p)
+{
+	bool root = p->config.flags & CL_CELL_ROOT;
+
+	require(p->gics == root && p->iommus <= root && !p->ports, "sections");
+	require(!root || !(p->config.flags & CL_CELL_DIRECT_IRQ), "direct interrupts of root");
+	for (unsigned int i = 0; i < p->regions; i++) {
+		const struct cl_memory *m = &p->memory[i];
+
+		require(!p->gics || !is_gic(p, m->virt, m->size), "region %u: GIC", i);
+		require(!p->iommus || !meet(m->virt, m->size, p->iommu.phys, CL_SMMU_SIZE),
+			"region %u: SMMU", i);
+		require(!(p->config.flags & CL_CELL_VUART) ||
+				!meet(m->virt, m->size, CL_VUART_ADDRESS, CL_VUART_SIZE),
+			"region %u: UART", i);
+	}
+	for (unsigned int i = 0; i < p->chips; i++) {
+		require(p->chip[i].first >= 32 && p->chip[i].first < 1020, "chip %u", i);
+		require(!p->gics || p->chip[i].address == p->gic.dist_phys, "chip %u", i);
+	}
+	require(p->calls <= CL_FIRMWARE_MAX, "%u calls", p->calls);
+	for (unsigned int i = 0; i < p->calls; i++) {
+		const struct cl_firmware *f = &p->call[i];
+
+		require(f->count && f->count <= 0x10000, "calls %u", i);
+		for (uint32_t n = 0; n < f->count; n++)
+			require(is_service(f->function + n), "call %#x", f->function + n);
+		for (unsigned int j = 0; j < i; j++)
+			require(!meet(f->function, f->count, p->call[j].function, p->call[j].count),
+				"calls %u %u", i, j);
+	}
+}
+
+static void check_x86(const struct parsed *p)
+{
+	bool root = p->config.flags & CL_CELL_ROOT;
+
+	require(!p->gics && !p->iommus && !p->calls, "sections");
+	for (unsigned int i = 0; i < p->regions; i++) {
+		const struct cl_memory *m = &p->memory[i];
+
+		require(!meet(m->virt, m->size, 0xfee00000, PAGE), "region %u: APIC", i);
+		require(!has_phys(m) || !meet(m->phys, m->size, 0xfee00000, PAGE),
+			"region %u: APIC", i);
+	}
+	for (unsigned int i = 0; i < p->ports; i++) {
+		const struct cl_pio *a = &p->pio[i];
+
+		require(a->length && (wide)a->base + a->length <= 0x10000, "ports %u", i);
+		require(root || !meet(a->base, a->length, 0xcf8, 8), "PCI ports");
+		require(!(p->config.flags & CL_CELL_VUART) || !meet(a->base, a->length, 0x3f8, 8),
+			"UART ports");
+		for (unsigned int j = 0; j < i; j++)
+			require(!meet(a->base, a->length, p->pio[j].base, p->pio[j].length),
+				"ports %u %u", i, j);
+	}
+}
+
 /* What a config that was accepted must keep to, whatever it says. */
 static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 {
@@ -130,7 +232,6 @@ static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 
 		require(m->size && m->flags & CL_MEM_READ, "region %u", i);
 		require((wide)m->virt + m->size <= end, "region %u ends behind the machine", i);
-		require(!meet(m->virt, m->size, 0xfee00000, PAGE), "region %u: APIC", i);
 		require(!root || (has_phys(m) && m->phys == m->virt), "region %u of root", i);
 		if (m->virt <= p->config.entry && p->config.entry - m->virt < m->size &&
 		    m->flags & CL_MEM_EXECUTE && !(m->flags & CL_MEM_IO))
@@ -143,11 +244,10 @@ static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 			require(!(m->flags & n->flags & CL_MEM_COMM), "two comm regions");
 		}
 		for (unsigned int j = 0; j < p->chips; j++)
-			require(!meet(m->virt, m->size, p->chip[j].address, PAGE), "IOAPIC");
+			require(!meet(m->virt, m->size, p->chip[j].address, PAGE), "chip %u", j);
 		if (!has_phys(m))
 			continue;
 		require((wide)m->phys + m->size <= end, "region %u ends behind the machine", i);
-		require(!meet(m->phys, m->size, 0xfee00000, PAGE), "region %u: APIC", i);
 		require(root || !meet(m->phys, m->size, limits->hv_phys, limits->hv_size),
 			"region %u has the hypervisor's memory", i);
 		/* What is not in whole pages is never mapped, so that it must be moderated. */
@@ -168,17 +268,10 @@ static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 		for (unsigned int j = 0; j < i; j++)
 			require(p->cpu[i].id != p->cpu[j].id, "CPU %u twice", p->cpu[i].id);
 	}
-	for (unsigned int i = 0; i < p->ports; i++) {
-		const struct cl_pio *a = &p->pio[i];
-
-		require(a->length && (wide)a->base + a->length <= 0x10000, "ports %u", i);
-		require(root || !meet(a->base, a->length, 0xcf8, 8), "PCI ports");
-		require(!(p->config.flags & CL_CELL_VUART) || !meet(a->base, a->length, 0x3f8, 8),
-			"UART ports");
-		for (unsigned int j = 0; j < i; j++)
-			require(!meet(a->base, a->length, p->pio[j].base, p->pio[j].length),
-				"ports %u %u", i, j);
-	}
+	if (limits->arch == CL_ARCH_ARM64)
+		check_arm64(p);
+	else
+		check_x86(p);
 	for (unsigned int i = 0; i < p->devices; i++)
 		for (unsigned int j = 0; j < i; j++)
 			require(p->device[i].bus != p->device[j].bus ||
@@ -203,6 +296,7 @@ static bool in_conflict(const struct parsed *a, const struct parsed *b)
 	for (unsigned int i = 0; i < a->chips; i++)
 		for (unsigned int j = 0; j < b->chips; j++)
 			found |= a->chip[i].address == b->chip[j].address &&
+				 a->chip[i].first == b->chip[j].first &&
 				 (a->chip[i].pins[0] & b->chip[j].pins[0] ||
 				  a->chip[i].pins[1] & b->chip[j].pins[1]);
 	for (unsigned int i = 0; i < a->devices; i++)
@@ -262,7 +356,7 @@ static bool root_has_port(const struct parsed *root, uint64_t port)
 static bool root_has_pins(const struct parsed *root, const struct cl_irqchip *chip)
 {
 	for (unsigned int i = 0; i < root->chips; i++)
-		if (root->chip[i].address == chip->address)
+		if (root->chip[i].address == chip->address && root->chip[i].first == chip->first)
 			return !(chip->pins[0] & ~root->chip[i].pins[0]) &&
 			       !(chip->pins[1] & ~root->chip[i].pins[1]);
 	return false;
@@ -276,6 +370,20 @@ static bool root_has_device(const struct parsed *root, const struct cl_pci_devic
 		if (root->device[i].bus == device->bus && root->device[i].devfn == device->devfn)
 			return true;
 	return false;
+}
+
+static bool root_has_calls(const struct parsed *root, const struct cl_firmware *calls)
+{
+	for (uint32_t n = 0; n < calls->count; n++) {
+		bool found = false;
+
+		for (unsigned int i = 0; i < root->calls; i++)
+			found |= meet(calls->function + n, 1, root->call[i].function,
+				      root->call[i].count);
+		if (!found)
+			return false;
+	}
+	return true;
 }
 
 static bool root_has_all(const struct parsed *cell, const struct parsed *root)
@@ -308,6 +416,9 @@ static bool root_has_all(const struct parsed *cell, const struct parsed *root)
 	for (unsigned int i = 0; i < cell->chips; i++)
 		if (!root_has_pins(root, &cell->chip[i]))
 			return false;
+	for (unsigned int i = 0; i < cell->calls; i++)
+		if (!root_has_calls(root, &cell->call[i]))
+			return false;
 	for (unsigned int i = 0; i < cell->devices; i++)
 		if (!root_has_device(root, &cell->device[i]))
 			return false;
@@ -333,7 +444,7 @@ static void check_finding(int err, const struct cl_finding *f)
 	require(length > 0 && (size_t)length < sizeof(text), "sentence of %d characters", length);
 }
 
-static void put_in_order(uint8_t *blob, uint16_t size, bool root)
+static void put_in_order(uint8_t *blob, uint16_t size, bool root, uint16_t arch)
 {
 	struct cl_config config;
 
@@ -342,7 +453,7 @@ static void put_in_order(uint8_t *blob, uint16_t size, bool root)
 	memcpy(&config, blob, sizeof(config));
 	memcpy(config.magic, CL_CONFIG_MAGIC, sizeof(config.magic));
 	config.abi_version = CL_ABI_VERSION;
-	config.arch = CL_ARCH_X86_64;
+	config.arch = arch;
 	config.header_size = sizeof(config);
 	config.total_size = size;
 	config.reserved = 0;
@@ -364,6 +475,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&head, data, sizeof(head));
 	data += sizeof(head);
 	size -= sizeof(head);
+	if (head.raw & RAW_ARM64)
+		limits.arch = CL_ARCH_ARM64;
 	limits.phys_bits = (uint8_t)(32 + head.phys_bits % 21);
 	limits.max_cpus = head.max_cpus;
 	limits.hv_phys = (uint64_t)head.hv_page << 21;
@@ -380,7 +493,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += length;
 		size -= length;
 		if (!(head.raw & 1 << i))
-			put_in_order(blobs[i], length, i == 0);
+			put_in_order(blobs[i], length, i == 0, limits.arch);
 		memcpy(copies[i], blobs[i], length);
 		err = cl_check_config(blobs[i], length, &limits, &finding);
 		check_finding(err, &finding);
@@ -454,7 +567,8 @@ static uint8_t *find_section(uint8_t *blob, size_t size, uint64_t n, size_t *lef
 
 static void change_number(uint8_t *where, size_t bytes, const uint8_t *all, size_t all_size)
 {
-	static const uint64_t constants[] = { 0, 1, PAGE, 0x200000, CL_AUTO, 0xfee00000, 0xcf8 };
+	static const uint64_t constants[] = { 0,	  1,	 PAGE,	    0x200000,	CL_AUTO,
+					      0xfee00000, 0xcf8, 0x8000000, 0x82000000, 0x9000000 };
 	uint64_t value = 0;
 
 	memcpy(&value, where, bytes);
@@ -498,7 +612,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 		blob += head.sizes[i];
 	if (blob + head.sizes[which] > data + size)
 		return LLVMFuzzerMutate(data, size, max_size);
-	at = find_section(blob, head.sizes[which], pick(6), &left);
+	at = find_section(blob, head.sizes[which], pick(8), &left);
 	if (at)
 		memcpy(&section, at, sizeof(section));
 	if (!at || section.entry_size % 8) {

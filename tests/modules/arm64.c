@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The hostile root kernel: what only arm64 has. */
 #include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 #include <asm/neon.h>
 #include <cloister/hypercall.h>
@@ -87,6 +91,76 @@ static u64 access_register(u64 reg, const u32 (*code)[2], u64 value)
 	return registers[0];
 }
 
+/* Arm IHI 0069, 12.19: registers of an ITS, and its commands of 32 bytes */
+#define GITS_CBASER  0x0080
+#define GITS_CWRITER 0x0088
+#define GITS_CREADR  0x0090
+#define ITS_SYNC     5
+#define ITS_PATIENCE 1000000
+
+/* Where it is, and the redistributor of a CPU of root's as commands name it. */
+static u64 its_phys, its_target;
+
+static bool its_execute(void __iomem *its, u64 end)
+{
+	writeq(end, its + GITS_CWRITER);
+	for (unsigned int i = 0; i < ITS_PATIENCE; i++)
+		if (readq(its + GITS_CREADR) == end)
+			return true;
+	return false;
+}
+
+/*
+ * One command, then the queue once round with harmless ones, as Linux' driver does not know that
+ * its end has moved. The result is what is in the command's place when the ITS has been there; -1:
+ * it has not.
+ */
+static u64 its_command(const u64 *command)
+{
+	void __iomem *its = ioremap(its_phys, 0x10000);
+	u64 base = readq(its + GITS_CBASER), begin = readq(its + GITS_CWRITER), at = begin;
+	u64 size = ((base & 0xff) + 1) << 12;
+	u8 *queue = phys_to_virt(base & 0xffffffffff000);
+	u64 answer = ~0ULL;
+
+	memcpy(queue + at, command, 32);
+	at = (at + 32) % size;
+	if (its_execute(its, at)) {
+		answer = *(u64 *)(queue + begin);
+		while (at != begin) {
+			const u64 sync[4] = { ITS_SYNC, 0, its_target, 0 };
+
+			memcpy(queue + at, sync, 32);
+			at = (at + 32) % size;
+			/* One is always free. */
+			if ((at == begin || !(at % 4096)) && !its_execute(its, at))
+				answer = ~0ULL;
+		}
+	}
+	iounmap(its);
+	return answer;
+}
+
+/* 64 bits of root's own memory; what is there afterwards. */
+static u64 store(u64 phys, u64 value)
+{
+	volatile u64 *word = phys_to_virt(phys);
+
+	*word = value;
+	return *word;
+}
+
+/* Physical address of 64 KiB that are full of ones, and are never given back. */
+static u64 donate(void)
+{
+	void *page = alloc_pages_exact(SZ_64K, GFP_KERNEL);
+
+	if (!page)
+		return ~0ULL;
+	memset(page, 0xff, SZ_64K);
+	return virt_to_phys(page);
+}
+
 int arch_attack(const char *what, const u64 *arguments, u64 *result)
 {
 	u64 a = arguments[0], b = arguments[1], c = arguments[2];
@@ -103,6 +177,14 @@ int arch_attack(const char *what, const u64 *arguments, u64 *result)
 		*result = call_firmware(call_smc, arguments);
 	else if (!strcmp(what, "hvc"))
 		*result = call_firmware(call_hvc, arguments);
+	else if (!strcmp(what, "itsat"))
+		its_phys = a, *result = its_target = b;
+	else if (!strcmp(what, "its"))
+		*result = its_command(arguments);
+	else if (!strcmp(what, "store"))
+		*result = store(a, b);
+	else if (!strcmp(what, "donate"))
+		*result = donate();
 	else
 		return -EINVAL;
 	return 0;

@@ -29,6 +29,10 @@
  *   findmsr N END X    the same, for writing X
  *   smc F A B C        firmware call
  *   hvc F A B C        the same by HVC #0, where Linux' stub was
+ *   itsat ADDRESS T    an ITS, and a redistributor of root's as its commands name it
+ *   its W W W W        a command to it; the result is its first word when the ITS has passed it
+ *   store ADDRESS X    64 bits of Linux' own memory; the result is what is there then
+ *   donate             address of 64 KiB of ones
  */
 #include <linux/io.h>
 #include <linux/mm.h>

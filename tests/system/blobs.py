@@ -15,6 +15,7 @@ AUTO = 0xFFFFFFFFFFFFFFFF
 
 ROOT, VUART, LOCKED, STRICT, DIRECT_IRQ = 0x1, 0x2, 0x4, 0x8, 0x10
 PLATFORM, CPUS, MEMORY, PIO, IRQCHIP, PCI = range(1, 7)
+FIRMWARE = 9
 READ, WRITE, EXECUTE, IO, SHARED, COMM, LOADABLE = (1 << n for n in range(7))
 RAM = READ | WRITE | EXECUTE
 
@@ -43,7 +44,7 @@ def _section(kind, layout, entries):
     return _SECTION.pack(kind, layout.size, len(entries), 0) + body
 
 
-_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI"}
+_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI", FIRMWARE: "II"}
 
 
 def entries(blob, kind):
@@ -73,15 +74,23 @@ def replace(blob, kind, new):
     return patch(blob[:_HEADER.size] + body, "total_size", _HEADER.size + len(body))
 
 
-def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000, arch="x86"):
+def append(blob, kind, new):
+    """The blob with a further section."""
+    blob += _section(kind, _LAYOUTS[kind], new)
+    return patch(blob, "total_size", len(blob))
+
+
+def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000, arch="x86", firmware=()):
     """A cell's config; by default like configs/*/qemu-hello.c. cpus: Linux' numbers; memory: tuples of
-    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins, first pin); pci: (domain, bus, devfn)."""
+    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins, first pin); pci: (domain, bus, devfn);
+    firmware: (function, count)."""
     memory = [ram(), comm()] if memory is None else memory
     body = _section(CPUS, "II", [(cpu, 0) for cpu in cpus])
     body += _section(MEMORY, "QQQQ", memory)
     body += _section(PIO, "II", pio)
     body += _section(IRQCHIP, "QQQII", irqchips)
     body += _section(PCI, "HBBI", [(*device, 0) for device in pci])
+    body += _section(FIRMWARE, "II", firmware)
     return _HEADER.pack(MAGIC, ABI_VERSION, ARCHS[arch], _HEADER.size, _HEADER.size + len(body), name.encode(),
                         flags, 0, entry) + body
 

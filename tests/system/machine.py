@@ -41,7 +41,7 @@ LOST_TIMER = "timer wakeup didn't happen"
 REQUEST_MAX = 3000
 TAIL_LINES = 40
 # Where the hypervisor is linked, and more than it can need.
-HYPERVISOR_TEXT = "fffffc0000000000-fffffc0001000000"
+HYPERVISOR_TEXT = {"x86": "fffffc0000000000-fffffc0001000000", "arm64": "ff8000000000-ff8000100000"}
 
 # Serial lines: the console's, that for commands, that for inmates.
 Lines = collections.namedtuple("Lines", "console commands inmates")
@@ -171,11 +171,11 @@ class Machine:
         self._commands = open(self.log_directory / "commands.log", "w", encoding="utf-8")
         files = dict(files or {})
         if count:
-            text = HYPERVISOR_TEXT if count is True else count
+            text = HYPERVISOR_TEXT[arch] if count is True else count
             plugin = initramfs.BUILD / "icount" / "hvcount.so"
             self._counts = self.log_directory / "hvcount.json"
             extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
-            files["usr/bin/mark"] = initramfs.BUILD / "icount" / "mark"
+            files["usr/bin/mark"] = initramfs.BUILD / "icount" / arch / "mark"
         try:
             self._boot(initrd(kernel, files, image, arch, options.get("gic")), qemu_command(kernel, arch, extra=extra, **options))
         except BaseException:

@@ -233,9 +233,9 @@ TEST(sections)
 	struct cl_section *cpus = (void *)((char *)f->cpu - sizeof(*cpus));
 	struct cl_section *pci = (void *)((char *)f->pci - sizeof(*pci));
 
-	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_IOMMU));
-	WITH(cpus->type, 9, BAD(b, "section", 0, "type", 9, CL_SEC_IOMMU));
-	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_IOMMU));
+	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_FIRMWARE));
+	WITH(cpus->type, 10, BAD(b, "section", 0, "type", 10, CL_SEC_FIRMWARE));
+	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_FIRMWARE));
 	WITH(pci->type, CL_SEC_CPUS, BAD(b, "section", 4, "type", CL_SEC_CPUS, 1));
 	WITH(cpus->entry_size, 0, BAD(b, "section", 0, "entry_size", 0, 8));
 	WITH(cpus->entry_size, 12, BAD(b, "section", 0, "entry_size", 12, 8));
@@ -836,6 +836,17 @@ TEST(gic)
 	WITH(gic->redist_phys, 0x8000000,
 	     BAD_ARM64(b, "GIC", 0, "redist_phys", 0x8000000, 0x8010000));
 	WITH(gic->cpu_phys, 0x8010000, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0));
+	WITH(gic->its_phys[0], 0x8081000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8081000, 0x10000));
+	WITH(gic->its_phys[0], 0x8000000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8000000, 0));
+	WITH(gic->its_phys[0], 0x80a0000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x80a0000, 0));
+	WITH(gic->its_phys[0], 1ULL << 40 | 0x8080000,
+	     BAD_ARM64(b, "GIC", 0, "its_phys", 1ULL << 40 | 0x8080000, 1ULL << 40));
+	WITH(gic->its_phys[0], GIB, BAD_ARM64(b, "memory region", 0, "virt", GIB, GIB));
+	WITH(gic->its_phys[1], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
+	gic->its_phys[0] = 0x8080000;
+	WITH(gic->its_phys[1], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
+	WITH(gic->its_phys[1], 0x8090000, assert_int_equal(check_arm64(b), 0));
+	gic->its_phys[0] = 0;
 	WITH(a->root_chip[0].address, 0x8010000,
 	     BAD_ARM64(b, "GIC", 0, "dist_phys", 0x8000000, 0x8010000));
 	/* version 2 */
@@ -849,6 +860,7 @@ TEST(gic)
 	WITH(gic->vcpu_phys, 0, BAD_ARM64(b, "GIC", 0, "cpu_phys", 0x8010000, 0x1000));
 	WITH(gic->hyp_phys, 0x8030800, BAD_ARM64(b, "GIC", 0, "hyp_phys", 0x8030800, 0x1000));
 	WITH(gic->redist_size, 0x20000, BAD_ARM64(b, "GIC", 0, "redist_phys", 0, 0));
+	WITH(gic->its_phys[0], 0x8080000, BAD_ARM64(b, "GIC", 0, "its_phys", 0x8080000, 0));
 	/* none of it is memory of root's */
 	WITH(a->memory->phys, 0x8040000,
 	     WITH(a->memory->virt, 0x8040000,
@@ -914,6 +926,61 @@ TEST(iommu)
 	free(a);
 }
 
+TEST(firmware)
+{
+	static const struct cl_firmware roots[] = { { 0x82000000, 8 },
+						    { 0xc2000008, 0xfff8 },
+						    { 0x82000008, 1 },
+						    { 0x84000050, 4 },
+						    { 0xc3000010, 1 } };
+	static const struct cl_firmware calls[] = { { 0x82000006, 3 }, { 0x84000053, 1 } };
+	/* yielding, of other owners, with bits that must be 0, PSCI, SDEI, FF-A */
+	static const uint32_t never[] = { 0x02000000, 0x80000000, 0x81000000, 0x85000000,
+					  0xb2000000, 0x82010000, 0xc2800000, 0x84000000,
+					  0x84000003, 0xc4000020, 0x8400004f, 0x84000060,
+					  0xc400008f, 0 };
+	static const struct cl_firmware many[CL_FIRMWARE_MAX + 1];
+	struct arm64 *a = calloc(1, sizeof(*a));
+	struct cl_firmware *root, *cell;
+	struct fixture *f = *state;
+	unsigned int i;
+	struct blob *b;
+
+	build_arm64(a);
+	b = &a->root;
+	root = BLOB_ADD(b, CL_SEC_FIRMWARE, roots);
+	cell = BLOB_ADD(&a->cell, CL_SEC_FIRMWARE, calls);
+	assert_int_equal(check_arm64(b), 0);
+	assert_int_equal(check_arm64(&a->cell), 0);
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		WITH(root[4].function, never[i],
+		     BAD_ARM64(b, "firmware call", 4, "function", never[i], 0x82000000));
+	WITH(root[0].count, 0, BAD_ARM64(b, "firmware call", 0, "count", 0, 1));
+	/* past the service: into bits that must be 0, out of TRNG, round the end */
+	WITH(root[1].count, 0xfff9, BAD_ARM64(b, "firmware call", 1, "count", 0xfff9, 1));
+	WITH(root[3].count, 16, assert_int_equal(check_arm64(b), 0));
+	WITH(root[3].count, 17, BAD_ARM64(b, "firmware call", 3, "count", 17, 1));
+	WITH(root[4].count, 0xffffffff, BAD_ARM64(b, "firmware call", 4, "count", 0xffffffff, 1));
+	WITH(root[2].function, 0x82000007,
+	     BAD_ARM64(b, "firmware call", 2, "function", 0x82000007, 0));
+
+	/* What a cell may call, root's config has: here by two of its entries. */
+	assert_int_equal(cl_check_against_root(&a->cell.config, &b->config, &finding), 0);
+	WITH(cell->count, 4,
+	     assert_finding(cl_check_against_root(&a->cell.config, &b->config, &finding), -EINVAL,
+			    "firmware call", 0, "function", 0x82000006, 0x82000009));
+	WITH(cell->function, 0xc2000006,
+	     assert_finding(cl_check_against_root(&a->cell.config, &b->config, &finding), -EINVAL,
+			    "firmware call", 0, "function", 0xc2000006, 0xc2000006));
+
+	build_arm64(a);
+	BLOB_ADD(b, CL_SEC_FIRMWARE, many);
+	BAD_ARM64(b, "firmware call", 0, "count", CL_FIRMWARE_MAX + 1, CL_FIRMWARE_MAX);
+	BLOB_ADD(&f->cell, CL_SEC_FIRMWARE, calls);
+	BAD(&f->cell, "firmware call", 0, "count", 2, 0);
+	free(a);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -935,6 +1002,7 @@ int main(void)
 		T(irqchips),
 		T(gic),
 		T(iommu),
+		T(firmware),
 		T(pci),
 		T(pair),
 		T(against_root),

@@ -4,6 +4,8 @@
 
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -77,12 +79,12 @@ class ConfigRoot(unittest.TestCase):
             "qemu-virt-gicv3",
             ".console_type = CL_CONSOLE_PL011, .console_address = 0x9000000",
             ".version = 3, .maintenance_irq = 25,",
-            ".dist_phys = 0x8000000, .redist_phys = 0x80a0000, .redist_size = 0xf60000",
+            ".dist_phys = 0x8000000, .redist_phys = 0x80a0000, .redist_size = 0xf60000, .its_phys = { 0x8080000 }",
             "{ 0x8000000, { 0xffffffffffffffff, 0xfffffff }, 928 }",
             ".ecam_phys = 0x4010000000, .ecam_first_bus = 0, .ecam_last_bus = 255,",
             # no driver has claimed these
             "/* fw-cfg@9020000 */\n\t{ 0x9020000, 0x9020000, 0x1000,",
-            "/* its@8080000 */\n\t{ 0x8080000, 0x8080000, 0x20000,",
+            "/* its@8080000 */\n\t{ 0x8090000, 0x8090000, 0x10000,",
             "/* System RAM */\n\t{ 0x40000000, 0x40000000, 0x80000000, CL_MEM_RAM }")
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("{ 0x8000000, 0x8000000,", source)
@@ -103,6 +105,23 @@ class ConfigRoot(unittest.TestCase):
         self.assertNotIn("{ 0x9050000,", source)
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("IOMMU", self.assert_in_config("qemu-virt-gicv3"))
+
+    def test_device_tree_firmware(self):
+        """Calls that nodes name, if they may be in a config at all: not PSCI's, no yielding ones."""
+        with tempfile.TemporaryDirectory() as directory:
+            machine = pathlib.Path(directory) / "machine"
+            shutil.copytree(HERE / "machines/qemu-virt-gicv3", machine)
+            tree = machine / "sys/firmware/fdt"
+            for node, function in (("scmi", "0xc20000fe"), ("watchdog", "0x82003d06"), ("power", "0x84000003"), ("slow", "0x02000000"),
+                                   ("again", "0x82003d06")):
+                self.assertEqual(run("fdtput", "-c", tree, f"/{node}").returncode, 0)
+                self.assertEqual(run("fdtput", "-t", "x", tree, f"/{node}", "arm,smc-id", function).returncode, 0)
+            result = config_root(machine)
+            self.assertEqual(result.returncode, 0, result.stdout)
+            calls = re.search(r"CLOISTER_FIRMWARE\((.*?)\);", result.stdout, re.S)[1]
+            self.assertEqual(sorted(re.findall(r"\{ (\w+), (\d+) \}", calls)),
+                             [("0x82003d06", "1"), ("0x84000050", "4"), ("0xc20000fe", "1"), ("0xc4000053", "1")])
+            self.build_and_check(result.stdout, arch="arm64")
 
     def test_device_tree_console(self):
         result = config_root(HERE / "machines/qemu-virt-gicv3", "--console", "0x9010000")

@@ -216,6 +216,26 @@ static void reports(void **state)
 	EXPECT(1, "console nobody", "there is no cell 'nobody'; there are: machine, rtvm");
 }
 
+static void arm64_names(void **state)
+{
+	(void)state;
+	memory.info.arch = CL_ARCH_ARM64;
+	memory.cpus[1].exits[CL_EXIT_IRQ_CHIP] = 6;
+	memory.cpus[1].exits[CL_EXIT_SYSREG_WRITE] = 9;
+	write_file("region", &memory, sizeof(memory));
+	EXPECT(0, "stats", "CPU  CELL             STATE    sysreg-write       gicd        total");
+	EXPECT(0, "stats", "3    rtvm             parked              9          6           ");
+	EXPECT(0, "stats rtvm --json", "\"gicd\":6");
+	assert_null(strstr(output, "ioapic"));
+	memory.info.arch = CL_ARCH_X86_64;
+	write_file("region", &memory, sizeof(memory));
+	EXPECT(0, "stats rtvm --json", "\"ioapic\":6");
+	assert_null(strstr(output, "gicd"));
+	memory.cpus[1].exits[CL_EXIT_IRQ_CHIP] = 0;
+	memory.cpus[1].exits[CL_EXIT_SYSREG_WRITE] = 0;
+	write_file("region", &memory, sizeof(memory));
+}
+
 static void refusals(void **state)
 {
 	(void)state;
@@ -250,9 +270,8 @@ static void cell_check(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(usage),
-		cmocka_unit_test(reports),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(usage),       cmocka_unit_test(reports),
+		cmocka_unit_test(arm64_names), cmocka_unit_test(refusals),
 		cmocka_unit_test(cell_check),
 	};
 

@@ -12,7 +12,7 @@
 
 struct entry {
 	struct cl_audit audit;
-	uint64_t size; /* bytes, ports or pins, once neighbours are merged */
+	uint64_t size; /* bytes, ports, pins or calls, once neighbours are merged */
 	char name[96]; /* as Linux calls it */
 	char code[96]; /* the function that did it first, and where that begins */
 	uint64_t function;
@@ -96,6 +96,38 @@ static size_t merge(struct entry *entries, size_t count)
 	return used;
 }
 
+/* By the owner of the function id, as the SMC calling convention has it. */
+static const char *service(uint64_t function)
+{
+	switch (function >> 24 & 0x3f) {
+	case 2:
+		return "SiP service";
+	case 3:
+		return "OEM service";
+	default:
+		return "TRNG";
+	}
+}
+
+/* Who has it, as Linux or a manual calls it. */
+static void find_name(struct entry *e, uint32_t arch)
+{
+	switch (e->audit.kind) {
+	case CL_AUDIT_MEMORY:
+		resource_name("/proc/iomem", e->audit.address, e->name, sizeof(e->name));
+		break;
+	case CL_AUDIT_PORT:
+		resource_name("/proc/ioports", e->audit.address, e->name, sizeof(e->name));
+		break;
+	case CL_AUDIT_PIN:
+		snprintf(e->name, sizeof(e->name), "%s", arch == CL_ARCH_ARM64 ? "GIC" : "IOAPIC");
+		break;
+	case CL_AUDIT_FIRMWARE:
+		snprintf(e->name, sizeof(e->name), "%s", service(e->audit.address));
+		break;
+	}
+}
+
 static struct entry *read_entries(struct region *r, size_t *count)
 {
 	struct entry *entries = calloc(r->info.audit_count + 1, sizeof(*entries));
@@ -108,13 +140,7 @@ static struct entry *read_entries(struct region *r, size_t *count)
 		if (!region_audit(r, i, &e->audit) || !e->audit.kind)
 			break;
 		e->size = e->audit.kind == CL_AUDIT_MEMORY ? PAGE : 1;
-		if (e->audit.kind == CL_AUDIT_PIN)
-			snprintf(e->name, sizeof(e->name), "%s",
-				 r->info.arch == CL_ARCH_ARM64 ? "GIC" : "IOAPIC");
-		else
-			resource_name(e->audit.kind == CL_AUDIT_MEMORY ? "/proc/iomem"
-								       : "/proc/ioports",
-				      e->audit.address, e->name, sizeof(e->name));
+		find_name(e, r->info.arch);
 		(*count)++;
 	}
 	if (entries) {
@@ -157,6 +183,7 @@ static void config_line(const struct entry *e, uint32_t arch, char *out, size_t 
 			 e->audit.flags & CL_AUDIT_EXECUTE ? " | CL_MEM_EXECUTE" : "");
 		break;
 	case CL_AUDIT_PORT:
+	case CL_AUDIT_FIRMWARE:
 		snprintf(out, size, "{ 0x%llx, %llu },", address, (unsigned long long)e->size);
 		break;
 	case CL_AUDIT_PIN:
@@ -172,6 +199,8 @@ static const char *section(uint32_t kind)
 		return "CLOISTER_MEMORY";
 	case CL_AUDIT_PORT:
 		return "CLOISTER_PIO";
+	case CL_AUDIT_FIRMWARE:
+		return "CLOISTER_FIRMWARE";
 	default:
 		return "CLOISTER_IRQCHIP";
 	}

@@ -13,7 +13,7 @@
 
 static const char *const feature_names[] = {
 	"x2apic",	   "nrip-save", "decode-assists", "flush-by-asid",
-	"vmcb-clean-bits", "1g-pages",	"la57",
+	"vmcb-clean-bits", "1g-pages",	"la57",		  "fwb",
 };
 
 #define FEATURE_COUNT (sizeof(feature_names) / sizeof(feature_names[0]))

@@ -7,13 +7,20 @@
 #include "device.h"
 #include "json.h"
 
-static const char *const exit_names[] = CL_EXIT_NAMES;
+static const char *const x86_exits[CL_EXIT_COUNT] = CL_EXIT_NAMES_X86;
+static const char *const arm64_exits[CL_EXIT_COUNT] = CL_EXIT_NAMES_ARM64;
 static const char *const cpu_states[] = { "running", "parked", "failed" };
 
 struct table {
 	uint32_t count;
 	struct cl_cpu_info *cpus;
 };
+
+/* NULL: does not occur on the machine that has this info region. */
+static const char *exit_name(const struct region *r, int reason)
+{
+	return r->info.arch == CL_ARCH_ARM64 ? arm64_exits[reason] : x86_exits[reason];
+}
 
 static uint64_t total(const struct cl_cpu_info *cpu)
 {
@@ -74,13 +81,20 @@ static void subtract(struct table *t, const struct table *old)
 	}
 }
 
-static void print_row(const uint64_t *exits, const uint64_t *sums, uint64_t all)
+/* Width of a reason's column: its title, or ten digits. */
+static int column(const char *name)
+{
+	return strlen(name) > 10 ? (int)strlen(name) : 10;
+}
+
+static void print_row(const struct region *r, const uint64_t *exits, const uint64_t *sums,
+		      uint64_t all)
 {
 	int i;
 
 	for (i = 0; i < CL_EXIT_COUNT; i++)
-		if (sums[i])
-			printf(" %10llu", (unsigned long long)exits[i]);
+		if (exit_name(r, i) && sums[i])
+			printf(" %*llu", column(exit_name(r, i)), (unsigned long long)exits[i]);
 	printf(" %12llu\n", (unsigned long long)all);
 }
 
@@ -100,18 +114,18 @@ static void print_table(struct region *r, const struct table *t)
 		}
 	printf("%-4s %-16s %-8s", "CPU", "CELL", "STATE");
 	for (reason = 0; reason < CL_EXIT_COUNT; reason++)
-		if (sums[reason])
-			printf(" %10s", exit_names[reason]);
+		if (exit_name(r, reason) && sums[reason])
+			printf(" %*s", column(exit_name(r, reason)), exit_name(r, reason));
 	printf(" %12s\n", "total");
 	for (i = 0; i < t->count; i++) {
 		const struct cl_cpu_info *cpu = &t->cpus[i];
 
 		printf("%-4u %-16.16s %-8s", cpu->id, region_cell_name(r, cpu->cell, name),
 		       cpu_state(cpu->state));
-		print_row(cpu->exits, sums, cpu->exits_total);
+		print_row(r, cpu->exits, sums, cpu->exits_total);
 	}
 	printf("%-30s", "all");
-	print_row(sums, sums, all);
+	print_row(r, sums, sums, all);
 }
 
 static void print_json(struct region *r, const struct table *t, int flags)
@@ -127,7 +141,8 @@ static void print_json(struct region *r, const struct table *t, int flags)
 		struct json_object *o = json_object_new_object();
 
 		for (reason = 0; reason < CL_EXIT_COUNT; reason++)
-			json_add_number(exits, exit_names[reason], cpu->exits[reason]);
+			if (exit_name(r, reason))
+				json_add_number(exits, exit_name(r, reason), cpu->exits[reason]);
 		json_add_number(o, "cpu", cpu->id);
 		json_add_number(o, "hw_id", cpu->hw_id);
 		json_add_number(o, "cell", cpu->cell);

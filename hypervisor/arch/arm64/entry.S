@@ -243,22 +243,26 @@ arm64_halt:
 	wfi
 	b	arm64_halt
 
-/* x0 to x7: registers of an SMC to the firmware, in and out */
+/* arm64_smc(x0 = registers X0 to X17 of an SMC to the firmware, and where X0 to X3 are put) */
 	.globl	arm64_smc
 arm64_smc:
 	stp	x29, x30, [sp, #-32]!
 	str	x0, [sp, #16]
-	mov	x9, x0
-	ldp	x0, x1, [x9]
-	ldp	x2, x3, [x9, #16]
-	ldp	x4, x5, [x9, #32]
-	ldp	x6, x7, [x9, #48]
+	mov	x18, x0
+	ldp	x16, x17, [x18, #16 * 8]
+	ldp	x14, x15, [x18, #14 * 8]
+	ldp	x12, x13, [x18, #12 * 8]
+	ldp	x10, x11, [x18, #10 * 8]
+	ldp	x8, x9, [x18, #8 * 8]
+	ldp	x6, x7, [x18, #6 * 8]
+	ldp	x4, x5, [x18, #4 * 8]
+	ldp	x2, x3, [x18, #2 * 8]
+	ldp	x0, x1, [x18]
+	mov	x18, xzr
 	smc	#0
 	ldr	x9, [sp, #16]
 	stp	x0, x1, [x9]
-	stp	x2, x3, [x9, #16]
-	stp	x4, x5, [x9, #32]
-	stp	x6, x7, [x9, #48]
+	stp	x2, x3, [x9, #2 * 8]
 	ldp	x29, x30, [sp], #32
 	ret
 

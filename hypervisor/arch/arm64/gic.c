@@ -39,6 +39,9 @@
 #define GICR_CTLR	 0x0000
 #define GICR_IIDR	 0x0004
 #define GICR_TYPER	 0x0008
+#define GICR_CTLR_LPIS	 BIT(0) /* EnableLPIs */
+#define GICR_CTLR_CES	 BIT(1) /* ... can be cleared */
+#define GICR_CTLR_RWP	 BIT(3)
 #define GICR_PROPBASER	 0x0070
 #define GICR_PENDBASER	 0x0078
 #define GICR_TYPER_PLPIS BIT(0)
@@ -84,9 +87,12 @@ static int find_redists(void)
 	for (uint64_t offset = 0; offset + redist_stride <= gic.redist_size;
 	     offset += redist_stride) {
 		typer = read_redist(gic.redist_phys + offset, GICR_TYPER);
-		for_each_cpu(i)
-			if (cpus[i].hw_id == typer >> 32)
+		for_each_cpu(i) {
+			if (cpus[i].hw_id == typer >> 32) {
 				cpus[i].arch.redist_phys = gic.redist_phys + offset;
+				cpus[i].arch.redist_number = (uint16_t)(typer >> 8);
+			}
+		}
 		redists_size = offset + redist_stride;
 		if (typer & GICR_TYPER_LAST)
 			break;
@@ -114,6 +120,7 @@ static int init_v2(void)
 static int init_v3(void)
 {
 	uint32_t version = mmio_read32(gicd + GIC_PIDR2) >> 4 & 0xf;
+	int err;
 
 	if (version != 3 && version != 4)
 		return cell_refuse(ENODEV, "GIC", "dist_phys", version, 3,
@@ -122,7 +129,8 @@ static int init_v3(void)
 		return cell_refuse(ENODEV, "GIC", "version", mmio_read32(gicd + GICD_CTLR),
 				   CTLR_ARE_NS,
 				   "a GIC that does not run in compatibility mode (GICD_CTLR.ARE)");
-	return find_redists();
+	err = find_redists();
+	return err ? err : its_init(&gic);
 }
 
 int gic_init(const struct cl_config *config)
@@ -328,6 +336,7 @@ void gic_map_cpu(struct cpu *cpu)
 	}
 	map_local_device(LOCAL_PAGE_GICR, cpu->arch.redist_phys);
 	map_local_device(LOCAL_PAGE_GICR + 1, cpu->arch.redist_phys + GICR_FRAME);
+	cpu->arch.messages = mmio_read32((volatile char *)LOCAL_GICR + GICR_CTLR) & GICR_CTLR_LPIS;
 }
 
 volatile char *gic_sgi_frame(void)
@@ -359,6 +368,23 @@ void gic_send_v2(const struct cpu *cpu, unsigned int sgi)
 	mmio_write32(gicd + GICD_SGIR, (uint32_t)cpu->arch.gic_target << 16 | sgi);
 }
 
+/*
+ * Messages are root's. To a CPU of another cell none comes at all, where the redistributor can be
+ * told so; else vgic.c passes on to root what comes.
+ */
+static void enable_messages(const struct cpu *cpu)
+{
+	volatile char *frame = (volatile char *)LOCAL_GICR;
+	uint32_t control = mmio_read32(frame + GICR_CTLR);
+	bool wanted = cpu->cell == &root_cell && cpu->arch.messages;
+
+	if (!(control & GICR_CTLR_CES) || !(control & GICR_CTLR_LPIS) == !wanted)
+		return;
+	mmio_write32(frame + GICR_CTLR, control ^ GICR_CTLR_LPIS);
+	for (unsigned int i = 0; i < 1000 && mmio_read32(frame + GICR_CTLR) & GICR_CTLR_RWP; i++)
+		cpu_relax();
+}
+
 void gic_reset_cpu(struct cpu *cpu)
 {
 	uint32_t guests = gic_guest_ppis();
@@ -375,6 +401,8 @@ void gic_reset_cpu(struct cpu *cpu)
 	cpu->arch.sgi_enabled = 0;
 	cpu->arch.sgi_pending = 0;
 	memset(cpu->arch.sgi_priority, DEFAULT_PRIORITY, sizeof(cpu->arch.sgi_priority));
+	if (!gic_is_v2)
+		enable_messages(cpu);
 }
 
 static uint8_t guest_priority(uint8_t priority)
@@ -663,7 +691,7 @@ static void access_dist(const struct cell *cell, unsigned int offset, bool write
 	} else if (gic_is_v2 && offset >= GICD_ITARGETSR && offset < GIC_ICFGR && size <= 4) {
 		access_targets(cell, offset - GICD_ITARGETSR, write, size, value);
 	} else if (gic_is_v2 && offset == GICD_SGIR && write && size == 4) {
-		local->exits[CL_EXIT_ICR]++;
+		local->exits[CL_EXIT_IPI]++;
 		send_sgi_v2((uint32_t)*value);
 	} else if (!gic_is_v2 && offset >= GICD_IROUTER && offset < GICD_IROUTER_END && size >= 4) {
 		access_router(cell, offset, write, size, value);
@@ -758,11 +786,11 @@ void gic_access(uint64_t address, bool write, unsigned int size, uint64_t *value
 		return;
 	}
 	if (offset < dist_size) {
-		local->exits[CL_EXIT_IOAPIC]++;
+		local->exits[CL_EXIT_IRQ_CHIP]++;
 		access_dist(cell, (unsigned int)offset, write, size, value);
 		return;
 	}
-	local->exits[CL_EXIT_XAPIC]++;
+	local->exits[CL_EXIT_IRQ_CPU]++;
 	if (address - gic.redist_phys >= redists_size) {
 		mmio_ignore(write, address, value);
 		return;

@@ -45,6 +45,8 @@ int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 	int err;
 
 	(void)finding;
+	if (image_system.flags & CL_SYSTEM_FWB)
+		info.head.features |= CL_FEATURE_FWB;
 	pci_init(platform);
 	err = gic_init(root_cell.config);
 	return err ? err : smmu_init();
@@ -68,6 +70,24 @@ uint64_t stage2_control(void)
 	       pa_range() << 16;
 }
 
+/*
+ * A cell without devices sees its RAM as root has loaded it, and as other cells do, whether its MMU
+ * is on or not. With devices, which may not look into caches, the memory types are its own affair,
+ * as they are root's; and an SMMU does not know this format of the tables.
+ */
+static bool wants_forced_types(const struct cell *cell)
+{
+	struct cl_memory region;
+
+	if (!(image_system.flags & CL_SYSTEM_FWB) || cell == &root_cell ||
+	    cl_find_section(cell->config, CL_SEC_PCI))
+		return false;
+	for_each_region(cell->config, i, region)
+		if (region.flags & CL_MEM_IO)
+			return false;
+	return true;
+}
+
 int arch_cell_init(struct cell *cell)
 {
 	struct arch_cell *arch = &cell->arch;
@@ -79,6 +99,7 @@ int arch_cell_init(struct cell *cell)
 	if (err)
 		return err;
 	arch->vttbr = virt_to_phys(arch->stage2.root) | (uint64_t)(cell->id + 1) << 48;
+	arch->hcr = wants_forced_types(cell) ? HCR_FWB : 0;
 	for_each_region(cell->config, i, region)
 		if (region.flags & CL_MEM_COMM)
 			arch->comm_address = region.virt;
@@ -137,11 +158,14 @@ void arch_poll_devices(void)
 	smmu_poll();
 }
 
-static uint64_t stage2_bits(uint64_t flags)
+static uint64_t stage2_bits(const struct cell *cell, uint64_t flags)
 {
 	uint64_t bits = PTE_VALID | PTE_AF;
 
-	bits |= flags & CL_MEM_IO ? S2_DEVICE : S2_NORMAL | PTE_INNER;
+	if (flags & CL_MEM_IO)
+		bits |= S2_DEVICE;
+	else
+		bits |= PTE_INNER | (cell->arch.hcr & HCR_FWB ? S2_FORCED : S2_NORMAL);
 	if (flags & CL_MEM_READ)
 		bits |= S2_READ;
 	if (flags & CL_MEM_WRITE)
@@ -180,7 +204,7 @@ int arch_map(struct cell *cell, const struct cl_memory *region)
 			MIN(region->size - done, step - ((region->virt + done) & (step - 1)));
 
 		err = paging_update(&cell->arch.stage2, region->virt + done, region->phys + done,
-				    piece, stage2_bits(region->flags));
+				    piece, stage2_bits(cell, region->flags));
 		done += piece;
 	}
 	return err;
@@ -204,7 +228,7 @@ uint64_t arch_translate(const struct cell *cell, uint64_t virt, uint64_t flags)
 
 bool arch_is_moderated(uint64_t address)
 {
-	return gic_is_at(address) || smmu_is_at(address) ||
+	return gic_is_at(address) || its_is_at(address) || smmu_is_at(address) ||
 	       (address >= ecam_start && address < ecam_end);
 }
 
@@ -217,7 +241,7 @@ static void use_cell(const struct cell *cell)
 		mdcr |= MDCR_TDRA | MDCR_TDOSA | MDCR_TDA | MDCR_TPM | MDCR_TPMCR;
 	write_sysreg(hcr_el2, (local->linux_state.hcr & HCR_KEPT) | HCR_VM | HCR_SWIO | HCR_PTW |
 				      HCR_FMO | (is_direct(cell) ? 0 : HCR_IMO) | HCR_AMO |
-				      HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW);
+				      HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW | cell->arch.hcr);
 	write_sysreg(mdcr_el2, mdcr);
 	write_sysreg(vttbr_el2, cell->arch.vttbr);
 	isb();
@@ -385,7 +409,7 @@ void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
 
 void arch_cpu_event(struct cpu *cpu)
 {
-	vgic_deliver_sgis(cpu);
+	vgic_deliver(cpu);
 }
 
 /* An interrupt that is pending ends WFI although it is masked here: no wake-up is lost. */

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Calls by the SMC calling convention (ARM DEN 0028): power state coordination (PSCI, DEN 0022) is
- * the hypervisor's; what is known to be harmless goes to the firmware; the rest is not there.
+ * the hypervisor's; what is known to be harmless and what the config lists goes to the firmware;
+ * the rest is not there.
  */
 #include <arm64.h>
+#include <firmware.h>
 #include <log.h>
 
-void arm64_smc(uint64_t *regs);
+#define SMCCC_VERSION	    0x80000000
+#define SMCCC_ARCH_FEATURES 0x80000001
+#define SMCCC_WORKAROUND_1  0x80008000
+#define SMCCC_WORKAROUND_2  0x80007fff
+#define SMCCC_WORKAROUND_3  0x80003fff
 
-#define SMCCC_VERSION	      0x80000000
-#define SMCCC_ARCH_FEATURES   0x80000001
-#define SMCCC_WORKAROUND_1    0x80008000
-#define SMCCC_WORKAROUND_2    0x80007fff
-#define SMCCC_WORKAROUND_3    0x80003fff
-#define SMCCC_OWNER(function) ((function) >> 24 & 0x3f)
-#define OWNER_STANDARD	      4
-#define OWNER_SIP	      2
-#define OWNER_OEM	      3
-
-#define PSCI_64		   0x40000000
 #define PSCI_CPU_SUSPEND   0x84000001
 #define PSCI_CPU_OFF	   0x84000002
 #define PSCI_CPU_ON	   0x84000003
@@ -104,13 +99,8 @@ static void cpu_off(void)
 /* Light sleep whatever was asked for: DEN 0022, 5.4.3 allows to return at once. */
 static int64_t cpu_suspend(void)
 {
-	asm volatile("dsb sy\n\twfi" : : : "memory");
+	wait_for_interrupt();
 	return SUCCESS;
-}
-
-static void forward(struct guest_regs *regs)
-{
-	arm64_smc(regs->x);
 }
 
 /* Root ends the machine; another cell itself. */
@@ -119,7 +109,7 @@ static void system_off(struct guest_regs *regs)
 	struct cell *cell = local->cpu->cell;
 
 	if (cell == &root_cell) {
-		forward(regs);
+		firmware_call(regs->x);
 		return;
 	}
 	cell_shut_down();
@@ -127,7 +117,7 @@ static void system_off(struct guest_regs *regs)
 
 static int64_t psci_features(uint32_t function)
 {
-	switch (function & ~PSCI_64) {
+	switch (function & ~SMCCC_64) {
 	case PSCI_VERSION:
 	case PSCI_CPU_SUSPEND:
 	case PSCI_CPU_OFF:
@@ -137,7 +127,7 @@ static int64_t psci_features(uint32_t function)
 	case PSCI_SYSTEM_OFF:
 	case PSCI_SYSTEM_RESET:
 	case PSCI_FEATURES:
-	case SMCCC_VERSION & ~PSCI_64:
+	case SMCCC_VERSION & ~SMCCC_64:
 		return SUCCESS;
 	default:
 		return NOT_SUPPORTED;
@@ -153,12 +143,12 @@ static bool is_workaround(uint32_t function)
 static bool psci_call(struct guest_regs *regs, uint32_t function)
 {
 	uint64_t *x = regs->x;
-	bool is_64 = function & PSCI_64;
+	bool is_64 = function & SMCCC_64;
 	uint64_t arg1 = is_64 ? x[1] : (uint32_t)x[1];
 	uint64_t arg2 = is_64 ? x[2] : (uint32_t)x[2];
 	uint64_t arg3 = is_64 ? x[3] : (uint32_t)x[3];
 
-	switch (function & ~PSCI_64) {
+	switch (function & ~SMCCC_64) {
 	case PSCI_VERSION:
 		x[0] = PSCI_VERSION_1_1;
 		return true;
@@ -189,10 +179,9 @@ static bool psci_call(struct guest_regs *regs, uint32_t function)
 	}
 }
 
-void smccc_call(struct guest_regs *regs)
+void smccc_call(struct guest_regs *regs, bool smc)
 {
 	uint32_t function = (uint32_t)regs->x[0];
-	unsigned int owner = SMCCC_OWNER(function);
 
 	local->exits[CL_EXIT_FIRMWARE]++;
 	if (psci_call(regs, function))
@@ -201,11 +190,8 @@ void smccc_call(struct guest_regs *regs)
 		regs->x[0] = SMCCC_VERSION_1_1;
 	} else if (is_workaround(function) ||
 		   (function == SMCCC_ARCH_FEATURES && is_workaround((uint32_t)regs->x[1]))) {
-		forward(regs);
-	} else if (local->cpu->cell == &root_cell && (owner == OWNER_SIP || owner == OWNER_OEM)) {
-		/* Clocks, reset lines, sensors: root drives the machine. */
-		forward(regs);
-	} else {
+		firmware_call(regs->x);
+	} else if (!smc || !firmware_forward(local->cpu->cell, regs->x)) {
 		cell_denied("firmware call", function, regs->x[1]);
 		regs->x[0] = (uint64_t)(int64_t)NOT_SUPPORTED;
 	}

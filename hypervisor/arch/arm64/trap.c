@@ -85,7 +85,7 @@ static void trap_sysreg(struct guest_regs *regs, uint32_t iss)
 	bool read = iss & 1;
 	uint64_t value = 0;
 
-	local->exits[read ? CL_EXIT_MSR_READ : CL_EXIT_MSR_WRITE]++;
+	local->exits[read ? CL_EXIT_SYSREG_READ : CL_EXIT_SYSREG_WRITE]++;
 	switch (sysreg_action(reg)) {
 	case SYSREG_ZERO:
 		break;
@@ -121,7 +121,7 @@ static void trap_hvc(struct guest_regs *regs, uint32_t iss)
 		local->exits[CL_EXIT_HYPERCALL]++;
 		regs->x[0] = (uint64_t)hypercall(regs->x[0], regs->x[1], regs->x[2], regs->x[3]);
 	} else if (immediate == 0) {
-		smccc_call(regs);
+		smccc_call(regs, false);
 	} else {
 		local->exits[CL_EXIT_HYPERCALL]++;
 		regs->x[0] = ~0UL; /* SMCCC: not supported */
@@ -156,6 +156,8 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		gic_access(address, write, size, value);
 		return true;
 	}
+	if (cell == &root_cell && its_access(address, write, size, value))
+		return true;
 	if (address - CL_VUART_ADDRESS < CL_VUART_SIZE && cell->config->flags & CL_CELL_VUART) {
 		unsigned int reg = address & 0xfff;
 
@@ -377,7 +379,7 @@ static inline bool gic_bits(struct guest_regs *regs, uint32_t iss)
 	if (unlikely(offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER || offset & 3 ||
 		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2))
 		return gic_plain(regs, address, iss);
-	local->exits[CL_EXIT_IOAPIC]++;
+	local->exits[CL_EXIT_IRQ_CHIP]++;
 	mine = local->cpu->cell->arch.spis[word];
 	if (iss & ISS_WNR)
 		mmio_write32(gicd + offset, (uint32_t)regs->x[rt] & mine);
@@ -396,7 +398,7 @@ __no_canary bool trap_sync(struct guest_regs *regs)
 	/* The last bit of ISS is clear: a write. */
 	if ((esr & (SYSREG_MASK | 1)) == SYSREG_SGI1R && ESR_CLASS(esr) == EC_SYSREG &&
 	    rt < EARLY_REGS) {
-		local->exits[CL_EXIT_ICR]++;
+		local->exits[CL_EXIT_IPI]++;
 		gic_send_sgi(regs->x[rt]);
 		guest_skip();
 		return false;
@@ -433,7 +435,7 @@ void trap_sync_rest(struct guest_regs *regs)
 		return;
 	case EC_SMC64:
 		guest_skip();
-		smccc_call(regs);
+		smccc_call(regs, true);
 		return;
 	case EC_IABT_LOWER:
 		trap_instruction_abort(iss);

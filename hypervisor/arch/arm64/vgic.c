@@ -5,6 +5,7 @@
  * one exit for an interrupt, none for its end. ARM IHI 0069, chapter 6.
  */
 #include <gic_cpu.h>
+#include <info_region.h>
 #include <log.h>
 
 #define INTID_SPECIAL 1020 /* to 1023 */
@@ -140,6 +141,59 @@ static bool inject_software(unsigned int intid, uint8_t priority)
 	return true;
 }
 
+/*
+ * Messages (LPIs) that a CPU has acknowledged and that its guest can no longer take there. They
+ * have no active state, so acknowledging has ended them in the hardware. Only root has any. What is
+ * left when Cloister is disabled is for the driver, see struct cl_info.
+ */
+static struct lock strays_lock;
+static uint8_t stray_priorities[CL_MESSAGES_MAX];
+
+static void add_stray(unsigned int intid, uint8_t priority)
+{
+	struct cl_info *head = &info.head;
+	bool room;
+
+	lock_take(&strays_lock);
+	room = head->message_count < CL_MESSAGES_MAX;
+	if (room) {
+		stray_priorities[head->message_count] = priority;
+		head->messages[head->message_count++] = intid;
+	}
+	lock_drop(&strays_lock);
+	if (!room)
+		log_error("interrupt %u of a device is lost: %u of them wait already", intid,
+			  CL_MESSAGES_MAX);
+}
+
+/* Another CPU of root takes them; one is always running. */
+static void post_strays(void)
+{
+	for_each_cpu_in(&root_cell, i) {
+		if (&cpus[i] != local->cpu && !READ_ONCE(cpus[i].parked)) {
+			cpu_post(&cpus[i], CPU_EV_ARCH);
+			return;
+		}
+	}
+}
+
+/* What finds no room here is left to the maintenance interrupt. */
+static void deliver_strays(void)
+{
+	struct cl_info *head = &info.head;
+
+	if (!READ_ONCE(head->message_count) || local->cpu->cell != &root_cell)
+		return;
+	lock_take(&strays_lock);
+	for (; head->message_count; head->message_count--) {
+		uint32_t last = head->message_count - 1;
+
+		if (!inject_software(head->messages[last], stray_priorities[last]))
+			break;
+	}
+	lock_drop(&strays_lock);
+}
+
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi)
 {
 	return READ_ONCE(cpu->arch.sgi_enabled) & 1U << sgi &&
@@ -162,6 +216,12 @@ void vgic_deliver_sgis(struct cpu *cpu)
 			return; /* the maintenance interrupt comes back to it */
 		}
 	}
+}
+
+void vgic_deliver(struct cpu *cpu)
+{
+	vgic_deliver_sgis(cpu);
+	deliver_strays();
 }
 
 static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
@@ -247,10 +307,14 @@ static __attribute__((noinline)) void take_rare(uint64_t acknowledged, unsigned 
 		if (gic_is_v2 && gic_needs_eoi)
 			deactivate_ended();
 		update_room();
-		vgic_deliver_sgis(local->cpu);
+		vgic_deliver(local->cpu);
 		gic_deactivate(gic_is_v2, acknowledged);
+	} else if (unlikely(local->cpu->cell != &root_cell || local->cpu->parked)) {
+		add_stray(intid, priority);
+		post_strays();
 	} else {
-		(void)inject_software(intid, priority);
+		(void)inject_software(intid,
+				      priority); /* there is room, or it had not been taken */
 	}
 }
 
@@ -481,13 +545,19 @@ int vgic_init_cpu(struct cpu *cpu)
 	return 0;
 }
 
-/* What Linux has in work it deactivates itself; what it has not seen is to come once more. */
+/*
+ * What Linux has in work it deactivates itself; what it has not seen is to come once more. A
+ * message cannot be made pending here: the driver has Linux' ITS driver do that.
+ */
 static void give_back_lr(uint64_t lr)
 {
 	uint64_t intid = lr & LR_VINTID;
 	uint32_t bit = 1U << intid % 32;
 
-	if (intid < SGIS) {
+	if (intid >= INTID_LPI) {
+		if (lr & LR_PENDING)
+			add_stray((unsigned int)intid, 0);
+	} else if (intid < SGIS) {
 		if (lr & LR_PENDING)
 			gic_set_pending((unsigned int)intid);
 		if (lr & LR_ACTIVE)
@@ -531,15 +601,24 @@ void vgic_exit_cpu(void)
 	reset_guests_view();
 }
 
-/* Nothing of the former owner is delivered, and what it had in work in the hardware ends. */
+/*
+ * Nothing of the former owner is delivered, and what it had in work in the hardware ends. Messages
+ * go to another CPU: Linux has directed them there before it switches a CPU off.
+ */
 void vgic_reset_cpu(struct cpu *cpu)
 {
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (lr & (LR_PENDING | LR_ACTIVE | LR_EOI) && is_hardware(lr))
+		if (!(lr & (LR_PENDING | LR_ACTIVE | LR_EOI)))
+			continue;
+		if (is_hardware(lr))
 			gic_deactivate(gic_is_v2, lr & LR_VINTID);
+		else if ((lr & LR_VINTID) >= INTID_LPI && lr & LR_PENDING)
+			add_stray(lr & LR_VINTID, (uint8_t)(lr >> 48));
 	}
+	if (READ_ONCE(info.head.message_count))
+		post_strays();
 	reset_guests_view();
 	own_interface();
 	if (is_direct(cpu->cell))

@@ -234,12 +234,12 @@ static void deliver(struct cpu *target, uint64_t icr)
 	case MODE_INIT:
 		/* The level de-assert that old start-up code sends does nothing (APM 16.5). */
 		if (icr & ICR_ASSERT || !(icr & ICR_LEVEL)) {
-			local->exits[CL_EXIT_INIT]++;
+			local->exits[CL_EXIT_CPU_START]++;
 			cpu_post(target, CPU_EV_WAIT);
 		}
 		break;
 	case MODE_SIPI:
-		local->exits[CL_EXIT_INIT]++;
+		local->exits[CL_EXIT_CPU_START]++;
 		/* Only a CPU that waits looks at it, and clears waiting before it starts. */
 		if (READ_ONCE(target->waiting) || READ_ONCE(target->events) & CPU_EV_WAIT) {
 			target->start.kind = START_SIPI;

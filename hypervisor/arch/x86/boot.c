@@ -5,38 +5,12 @@
 #include <page.h>
 #include <x86.h>
 
-extern char image_entry[], hv_core_end[], hv_text_end[], hv_rodata_end[];
-extern char hv_ro_after_init[], hv_ro_after_init_end[];
-/* The linker script's numbers, as addresses of absolute symbols. */
-extern char image_file_size[], image_core_size[], image_entry_offset[], image_system_offset[],
-	image_info_offset[];
 extern char exception_nmi[], exception_gp[], exception_drain[];
 extern const uint64_t exception_stubs[32];
 extern void x86_load_segments(void);
 extern void x86_halt(void) __attribute__((noreturn));
 extern void x86_exit(uint64_t address, const uint64_t *values) __attribute__((noreturn));
 
-const struct cl_image image_header __attribute__((section(".header"))) = {
-	.magic = CL_IMAGE_MAGIC,
-	.abi_version = CL_ABI_VERSION,
-	.arch = CL_ARCH_X86_64,
-	.max_cpus = CONFIG_MAX_CPUS,
-	.virt_base = HV_BASE,
-	.file_size = (uintptr_t)image_file_size,
-	.core_size = (uintptr_t)image_core_size,
-	.cpu_size = AREA_PAGES * PAGE_SIZE,
-	.entry = (uintptr_t)image_entry_offset,
-	.system_offset = (uintptr_t)image_system_offset,
-	.info_offset = (uintptr_t)image_info_offset,
-	.info_size = sizeof(struct info_region),
-	.flavour = IMAGE_FLAVOUR,
-	.version = CLOISTER_VERSION,
-};
-
-/* In the file, and read-only: the driver writes it before anything runs. */
-struct cl_system image_system __attribute__((section(".system")));
-
-struct info_region info;
 bool have_cet __ro_after_init;
 
 /*

@@ -63,7 +63,7 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 	/* These have registers of 4 bytes: an access of another size is answered as if nothing were
 	 * there. */
 	if ((address & PAGE_MASK) == XAPIC_PAGE && !x2apic_mode) {
-		exits[CL_EXIT_XAPIC]++;
+		exits[CL_EXIT_IRQ_CPU]++;
 		if (size != 4)
 			mmio_ignore(write, address, value);
 		else if (write)
@@ -73,7 +73,7 @@ static bool device_access(uint64_t address, bool write, unsigned int size, uint6
 		return true;
 	}
 	if (ioapic_access(cell, address, write, size, &value32)) {
-		exits[CL_EXIT_IOAPIC]++;
+		exits[CL_EXIT_IRQ_CHIP]++;
 		*value = value32;
 		return true;
 	}
@@ -158,7 +158,7 @@ static inline bool xapic_store(struct guest_regs *regs, uint64_t address)
 		return false;
 	else
 		value = *(uint32_t *)((char *)regs + reg_offset[store.reg]);
-	local->exits[CL_EXIT_XAPIC]++;
+	local->exits[CL_EXIT_IRQ_CPU]++;
 	apic_mmio_write(address & 0xfff, value);
 	guest_skip(store.length);
 	return true;

@@ -150,7 +150,7 @@ void msr_init_cell(struct cell *cell)
 
 bool msr_read(uint32_t msr, uint64_t *value)
 {
-	local->exits[CL_EXIT_MSR_READ]++;
+	local->exits[CL_EXIT_SYSREG_READ]++;
 	switch (msr) {
 	case MSR_APIC_BASE:
 		*value = local->apic_base;
@@ -211,13 +211,13 @@ bool msr_write(uint32_t msr, uint64_t value)
 	uint64_t *exits = local->exits;
 
 	if (x2apic_mode && msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) {
-		exits[msr == MSR_X2APIC + 0x30 ? CL_EXIT_ICR : CL_EXIT_MSR_WRITE]++;
+		exits[msr == MSR_X2APIC + 0x30 ? CL_EXIT_IPI : CL_EXIT_SYSREG_WRITE]++;
 		if (apic_msr_write(msr, value))
 			return true;
 		cell_denied("write to x2APIC register", msr, value);
 		return false;
 	}
-	exits[CL_EXIT_MSR_WRITE]++;
+	exits[CL_EXIT_SYSREG_WRITE]++;
 	switch (msr) {
 	case MSR_EFER:
 		return write_efer(value);

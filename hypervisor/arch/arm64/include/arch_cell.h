@@ -20,10 +20,12 @@ struct arch_start {
 
 /* Other CPUs of the same cell reach all of it but redist_phys by atomic operations only. */
 struct arch_cpu {
-	uint64_t redist_phys; /* GICR frames of this CPU */
-	uint8_t gic_target;   /* GICv2: its bit in GICD_ITARGETSR and GICD_SGIR */
-	bool starting;	      /* CPU_ON has been called, and it has not started yet */
-	uint32_t sgi_pending; /* bit n: SGI n is to be delivered */
+	uint64_t redist_phys;	/* GICR frames of this CPU */
+	uint16_t redist_number; /* as GICR_TYPER and commands of an ITS say it */
+	uint8_t gic_target;	/* GICv2: its bit in GICD_ITARGETSR and GICD_SGIR */
+	bool messages;		/* GICv3: Linux has enabled LPIs for it */
+	bool starting;		/* CPU_ON has been called, and it has not started yet */
+	uint32_t sgi_pending;	/* bit n: SGI n is to be delivered */
 	uint64_t self_sgi; /* what ICC_SGI1R_EL1 gets for an SGI to this CPU alone, without number */
 	uint32_t sgi_enabled; /* as the guest has it in GICR_ISENABLER0 */
 	uint8_t sgi_priority[SGIS];
@@ -34,7 +36,8 @@ struct arch_cpu {
 struct arch_cell {
 	struct paging stage2;
 	uint64_t vttbr;
-	uint64_t comm_address;		/* guest-physical, 0: none */
+	uint64_t hcr;	       /* HCR_EL2.FWB if its RAM is write-back for it in any case */
+	uint64_t comm_address; /* guest-physical, 0: none */
 	uint32_t spis[GIC_INTIDS / 32]; /* bit set: the shared interrupt is the cell's now */
 };
 

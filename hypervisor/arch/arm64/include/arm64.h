@@ -56,7 +56,7 @@ void exception_fatal(uint64_t kind);
 /* A temporary mapping per use. */
 enum { WINDOW_COPY, WINDOW_MMIO };
 
-/* attributes: PTE_ATTR(), PTE_RO. Break before make (DDI 0487, D8.16). */
+/* attributes: PTE_ATTR(), PTE_RO */
 static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t attributes)
 {
 	volatile uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + slot;
@@ -67,13 +67,10 @@ static inline volatile void *window(unsigned int slot, uint64_t phys, uint64_t a
 	if (*entry != value) {
 		if (*entry) {
 			*entry = 0;
-			asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
-				     :
-				     : "r"(address >> PAGE_SHIFT)
-				     : "memory");
+			own_page_unmapped(address);
 		}
 		*entry = value;
-		asm volatile("dsb nshst\n\tisb" : : : "memory");
+		own_page_mapped(address);
 	}
 	return (volatile void *)address;
 }
@@ -85,10 +82,7 @@ static inline void window_close(unsigned int slot)
 	if (!*entry)
 		return;
 	*entry = 0;
-	asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
-		     :
-		     : "r"((LOCAL_WINDOWS >> PAGE_SHIFT) + slot)
-		     : "memory");
+	own_page_unmapped(LOCAL_WINDOWS + slot * PAGE_SIZE);
 }
 
 /* boot.c: map a page of device registers for all CPUs; first CPU, before the others go on */
@@ -117,7 +111,7 @@ static inline void guest_skip(void)
 #define PSCI_VERSION_1_1 0x10001
 
 /* psci.c: SMC, or HVC #0: a call by the SMC calling convention */
-void smccc_call(struct guest_regs *regs);
+void smccc_call(struct guest_regs *regs, bool smc);
 
 /* gic.c: the interrupt controller as cells see it */
 int gic_init(const struct cl_config *config);
@@ -168,6 +162,16 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 }
 
 /*
+ * its.c: what root does with the ITSs of the config. Nothing where there is none.
+ */
+int its_init(const struct cl_gic *gic); /* first CPU during enable; or a refusal */
+bool its_is_at(uint64_t address);
+/*
+ * An access by root, to registers or to memory that it can read only. False: it is about no ITS.
+ */
+bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
+
+/*
  * smmu.c: memory accesses of devices. Does nothing where the root config has no SMMU. Under the
  * management lock, but for enable and disable.
  */
@@ -209,6 +213,7 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
+void vgic_deliver(struct cpu *cpu); /* what waits for this CPU: SGIs, and messages of others */
 /* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 

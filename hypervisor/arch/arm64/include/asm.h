@@ -21,6 +21,7 @@
 #define HCR_RW	  BIT(31)
 #define HCR_APK	  BIT(40)
 #define HCR_API	  BIT(41)
+#define HCR_FWB	  BIT(46)
 
 #define CPTR_TZ BIT(8)
 
@@ -89,6 +90,42 @@
 static inline void isb(void)
 {
 	asm volatile("isb" : : : "memory");
+}
+
+static inline void wait_for_interrupt(void)
+{
+	asm volatile("dsb sy\n\twfi" : : : "memory");
+}
+
+/* Of a page that this CPU alone has mapped: an entry that was not valid now is ... */
+static inline void own_page_mapped(uint64_t address)
+{
+	(void)address;
+	asm volatile("dsb nshst\n\tisb" : : : "memory");
+}
+
+/* ... and one that was is not any more: break before make (DDI 0487, D8.16). */
+static inline void own_page_unmapped(uint64_t address)
+{
+	asm volatile("dsb nshst\n\ttlbi vae2, %0\n\tdsb nsh\n\tisb"
+		     :
+		     : "r"(address >> PAGE_SHIFT)
+		     : "memory");
+}
+
+/* What is in caches is visible to devices that do not look into them (DC CVAC). */
+static inline void clean_caches(const volatile void *start, uint64_t size)
+{
+	/* No line of a data cache is shorter than 16 bytes (CTR_EL0.DminLine). */
+	for (uint64_t at = (uint64_t)start & ~15UL; at < (uint64_t)start + size; at += 16)
+		asm volatile("dc cvac, %0" : : "r"(at) : "memory");
+	asm volatile("dsb sy" : : : "memory");
+}
+
+/* All CPUs of the caller's cell forget what they have cached of stage 2. */
+static inline void forget_stage2(void)
+{
+	asm volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" : : : "memory");
 }
 
 /*

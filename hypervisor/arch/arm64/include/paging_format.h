@@ -4,6 +4,7 @@
 #ifndef ARM64_PAGING_FORMAT_H
 #define ARM64_PAGING_FORMAT_H
 
+#include <asm.h>
 #include <hv.h>
 
 #define PTE_VALID BIT(0)
@@ -19,6 +20,7 @@
 
 /* Stage 2 */
 #define S2_NORMAL (0xfUL << 2) /* write-back, as far as stage 1 agrees */
+#define S2_FORCED (0x6UL << 2) /* with HCR_EL2.FWB: write-back whatever stage 1 says, D8.6.6 */
 #define S2_DEVICE (0x1UL << 2) /* Device-nGnRE */
 #define S2_READ	  BIT(6)
 #define S2_WRITE  BIT(7)
@@ -49,7 +51,7 @@ static inline uint64_t pte_leaf(uint64_t phys, unsigned int level, uint64_t bits
 static inline void pte_replace_leaf(uint64_t *entry, uint64_t table)
 {
 	WRITE_ONCE(*entry, 0);
-	asm volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" : : : "memory");
+	forget_stage2();
 	WRITE_ONCE(*entry, table);
 }
 
