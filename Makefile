@@ -184,13 +184,13 @@ LINT_arm64 := -D__aarch64__ $(addprefix -I ,hypervisor/arch/arm64/include inmate
 lint-cppcheck: lint-cppcheck-x86 lint-cppcheck-arm64
 	@cppcheck --version
 
-# Not the driver: kernel headers make no sense to cppcheck. "make modules C=2" runs sparse on it.
+# Not modules: kernel headers make no sense to cppcheck. "make modules C=2" runs sparse on the driver.
 lint-cppcheck-%: $(AUTOCONF)
 	@echo "  CPPCHECK $*"
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingIncludeSystem --suppress=unusedStructMember \
 		$(LINT_$*) $(addprefix -I ,$(LINT_INCLUDES)) \
-		$(filter-out driver/% $(addsuffix %,$(wildcard */$(OTHER_$*)/ */*/$(OTHER_$*)/)),$(filter %.c,$(SOURCES)))
+		$(filter-out driver/% tests/modules/% $(addsuffix %,$(wildcard */$(OTHER_$*)/ */*/$(OTHER_$*)/)),$(filter %.c,$(SOURCES)))
 
 OTHER_x86 := arm64
 OTHER_arm64 := x86

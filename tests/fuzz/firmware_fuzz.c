@@ -114,7 +114,7 @@ enum audit_answer audit_access(enum cl_audit_kind kind, uint64_t address, unsign
 			       uint64_t rip)
 {
 	require(kind == CL_AUDIT_FIRMWARE && access == CL_AUDIT_EXECUTE && rip == 0x1000,
-		"kind %u, %#lx", kind, rip);
+		"kind %u, %#lx", (unsigned int)kind, rip);
 	require(local->cpu->cell == &root_cell && cl_firmware_possible((uint32_t)address), "%#lx",
 		address);
 	seen.audits++;

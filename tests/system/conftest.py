@@ -91,8 +91,12 @@ def enabled_once(machine):
 
 
 def for_each_arch(values):
-    """Parameters of a test out of {architecture: values}; each is for its machines only."""
-    return [pytest.param(value, marks=pytest.mark.only(arch), id=value) for arch in values for value in values[arch]]
+    """Parameters of a test out of {architecture: values}; each is for the machines of those that have it."""
+    archs = {}
+    for arch in values:
+        for value in values[arch]:
+            archs.setdefault(value, []).append(arch)
+    return [pytest.param(value, marks=pytest.mark.only(*names), id=value) for value, names in archs.items()]
 
 
 def pytest_collection_modifyitems(config, items):

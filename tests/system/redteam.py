@@ -7,6 +7,7 @@ succeed. What it cannot see by itself is looked at from root and from the emulat
 counts go to build/attacks, of which scripts/run-tests makes a table.
 """
 
+import random
 import re
 import struct
 
@@ -73,6 +74,45 @@ STORMS = {
     "arm64": ("masked", "vectors", "no-stack", "svc", "illegal", "user", "user32", "wfi", "wfe", "sgi-flood", "no-end", "timer-flood",
               "hypercall", "firmware", "sysreg", "gic", "console", "comm", "barriers", "tlbs", "caches", "exclusive"),
 }
+
+# Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
+ENDS = {
+    "x86": {
+        "reserved bit of CR4": ("control", "red_cpu what=cr4", "exit that has no handler (exit 0xffffffff"),
+        "CR3 to the hypervisor": ("memory", "red_memory what=cr3 address={hv:#x}", "page table at address {hv:#x}"),
+        "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
+        "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
+        "page table of root": ("memory", "red_memory what=pte address=0x10000000", "page table at address 0x10000000"),
+        "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
+        "page table that is read-only": ("memory", "red_memory what=pte address=0x400000", "page table at address 0x400000"),
+        "write to what is read-only": ("memory", "red_memory what=write address=0x400000", "write of address 0x400000"),
+        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
+        "code of root": ("memory", "red_memory what=code address=0x10000000", "code at address 0x10000000"),
+        "instruction that ends in foreign memory": ("memory", "red_memory what=code-split address=0x10000000", "code at address 0x10000000"),
+        "stack in PCI configuration": ("memory", "red_memory what=stack address=0xb0000000", "stack or table at address 0xb00007f8"),
+        "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
+        "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
+    },
+    "arm64": {
+        "page table in the hypervisor": ("memory", "red_memory what=table address={hv:#x}", "page table at address {hv:#x}"),
+        "page table of root": ("memory", "red_memory what=table address=0x50000000", "page table at address 0x50000000"),
+        "page table in interrupt controller": ("memory", "red_memory what=table address=0x8000000", "page table at address 0x8000000"),
+        "write to what is read-only": ("memory", "red_memory what=write address=0x400000", "write of address 0x400000"),
+        "write to the hypervisor": ("memory", "red_memory what=write address={hv:#x}", "write of address {hv:#x}"),
+        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "execution at address 0x200000"),
+        "code of root": ("memory", "red_memory what=code address=0x50000000", "execution at address 0x50000000"),
+        "code in interrupt controller": ("memory", "red_memory what=code address=0x8000000", "execution at address 0x8000000"),
+        "stack in foreign memory": ("memory", "red_memory what=stack address=0x50000000", "write of address 0x50000"),
+        "interrupt translation": ("memory", "red_memory what=write address=0x8080000", "write of address 0x8080000"),
+        "messages": ("memory", "red_memory what=write address=0x8090040", "write of address 0x8090040"),
+    },
+}
+
+# With two CPUs that work against each other, and against the hypervisor between two looks of it.
+PAIR_STORMS = {"x86": ("race", "sipi-flood"), "arm64": ("race", "on-off")}
+
+# Memory of root's, for attacks that name an address, and with two CPUs a page nearby.
+ROOTS = {"x86": 0x10000000, "arm64": 0x50000000}
 
 # Read-only memory with a page table in it, whose first entry has not been used yet.
 READ_ONLY = (blobs.AUTO, 0x400000, 0x1000, blobs.READ | blobs.LOADABLE)
@@ -249,6 +289,60 @@ def storm(machine, what):
     assert cloister.state(machine, "attacker") == "stopped"
     assert_unchanged(machine, before)
     record(machine, "storms", 1, 0, 1, 0)
+
+
+def _foreign_x86(machine):
+    """Addresses that are not the attacker's, by classes: memory of the hypervisor and of other cells, borders
+    of what root has, devices, powers of two up to the width that CPUs can have, and a random sample."""
+    status = cloister.status(machine)
+    hypervisor, size = status["hv_phys"], status["hv_size"]
+    edges = [0x201000, 0x400000 - 8, 0x401000, hypervisor - 8, hypervisor + size, 0x80000000, 0xC0000000, 0x100000000]
+    inside = [hypervisor + offset for offset in range(0, size, size // 16)] + [hypervisor + size - 8]
+    pool = [hypervisor + size + offset for offset in range(0, 0x3E00000, 0x400000)]
+    devices = [0xA0000, 0xFEC00000, 0xFED00000, 0xFEE00000, 0xFFC00000, 0xFFFFFFF0, 0xB0000000, 0xBFFFF000]
+    bars = machine.check("cat /sys/bus/pci/devices/*/resource | grep -v ' 0x0000000000000000 ' | cut -d' ' -f1")
+    devices += [int(line, 16) for line in bars.split()[::2] if int(line, 16) >= 0x201000]
+    powers = [1 << bit for bit in range(23, 52)] + [(1 << bit) - 8 for bit in range(23, 52)]
+    sample = random.Random(1)
+    chance = [sample.randrange(0x401000, 1 << sample.choice((30, 32, 40, 48, 52))) & ~7 for _ in range(60)]
+    # In xAPIC mode a cell reads its own local APIC.
+    return [address for address in edges + inside + pool + devices + powers + chance
+            if address >= 0x201000 and not 0x400000 <= address < 0x401000 and not (0xFEE00000 <= address < 0xFEE01000)]
+
+
+def _foreign_arm64(machine):
+    """Addresses that are not the attacker's, by classes: memory of the hypervisor and of other cells, borders
+    of what root has, devices, powers of two beyond the width of the CPU's addresses, and a random sample."""
+    status = cloister.status(machine)
+    hypervisor, size = status["hv_phys"], status["hv_size"]
+    edges = [0x201000, 0x400000 - 8, 0x401000, 0x40000000, hypervisor - 8, hypervisor + size, 0xBFFFFFF8, 0xC0000000]
+    inside = [hypervisor + offset for offset in range(0, size, size // 16)] + [hypervisor + size - 8]
+    pool = [hypervisor + size + offset for offset in range(0, 0x3E00000, 0x400000)]
+    # Interrupt translation, UARTs, clock, GPIO, firmware configuration, SMMU, virtio, platform bus, PCI
+    devices = [0x8080000, 0x8090000, 0x9000000 + 0x1000, 0x9010000, 0x9020000, 0x9030000, 0x9040000, 0x9050000, 0xA000000,
+               0xC000000, 0x10000000, 0x3EFF0000, 0x8000000000]
+    # With GICv2 these are the CPU interface's other views: hypervisor's and guests'.
+    devices += [0x8030000, 0x8040000]
+    powers = [1 << bit for bit in range(28, 48)] + [(1 << bit) - 8 for bit in range(28, 48)]
+    sample = random.Random(1)
+    chance = [sample.randrange(0x401000, 1 << sample.choice((30, 32, 40, 44, 48))) & ~7 for _ in range(40)]
+    # The interrupt controller and PCI configuration space are not memory, and have their own tests.
+    return [address for address in edges + inside + pool + devices + powers + chance
+            if not 0x8000000 <= address < 0x8020000 and not 0x80A0000 <= address < 0x9001000
+            and not 0x4010000000 <= address < 0x4020000000]
+
+
+# Of red_memory.c: read, write, execute; on arm64 also load exclusively and zero
+KINDS = {"x86": 3, "arm64": 5}
+
+
+def probes(machine, kinds=None):
+    """The table of red_memory.c: how many there are, and its bytes."""
+    foreign = _foreign_arm64 if machine.arch == "arm64" else _foreign_x86
+    kinds = range(KINDS[machine.arch]) if kinds is None else kinds
+    found = [(address, kind) for number, address in enumerate(foreign(machine)) for kind in kinds
+             if kind == number % len(kinds) or number < 20]
+    return len(found), struct.pack("<Q", len(found)) + b"".join(struct.pack("<QQ", *probe) for probe in found)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Many times the whole life: nothing is lost.
 
-CLOISTER_CYCLES is the number of cycles, for quick runs; 200 if it is not set.
+CLOISTER_CYCLES is the number of cycles on each machine; 100 if it is not set.
 """
 
 import os
@@ -12,7 +12,7 @@ import blobs
 import cloister
 from conftest import BOTH_ARCHS, machine_id
 
-CYCLES = int(os.environ.get("CLOISTER_CYCLES", "200"))
+CYCLES = int(os.environ.get("CLOISTER_CYCLES", "100"))
 
 # Everything in the guest's shell; the first command that fails ends it with the number of the cycle.
 LOOP = """

@@ -28,6 +28,37 @@ def interrupt_controller(machine):
     return "x2APIC" if uses_x2apic(machine) else "xAPIC"
 
 
+def test_kernel_and_cpus(machine):
+    assert machine.check("uname -r").startswith(machine.kernel.removesuffix("-normal") + ".")
+    assert machine.check("uname -m") == {"x86": "x86_64\n", "arm64": "aarch64\n"}[machine.arch]
+    assert machine.check("nproc") == "4\n"
+    for directory in ("/proc", "/sys", "/dev", "/sys/kernel/debug", "/tmp"):
+        machine.check(f"grep -q ' {directory} ' /proc/mounts")
+    machine.check(f"echo pong >/dev/{machine.lines.inmates}")
+    machine.wait_inmates("^pong", 5)
+
+
+@pytest.mark.only("x86")
+def test_svm_and_apic_mode(machine):
+    flags = [line.split() for line in machine.check("grep ^flags /proc/cpuinfo").splitlines()]
+    assert len(flags) == 4
+    assert all({"svm", "npt"} <= set(cpu) for cpu in flags)
+    x2apic = machine.run("dmesg | grep 'x2apic enabled'").status == 0
+    remapping = machine.run("dmesg | grep 'Enabled IRQ remapping in x2apic mode'").status == 0
+    wanted = "IR-IO-APIC" if x2apic else "IO-APIC"
+    assert x2apic == remapping == uses_x2apic(machine)
+    assert wanted in machine.check("cat /proc/interrupts").split()
+    machine.check("modprobe msr && modprobe kvm_amd && rmmod kvm_amd")
+
+
+@pytest.mark.only("arm64")
+def test_el2_is_free(machine):
+    """Linux at EL1 with nobody at EL2, and an interrupt controller of the kind that was asked for."""
+    machine.check("dmesg | grep -q 'KVM disabled from command line'")
+    machine.check(f"grep -q '{interrupt_controller(machine)}.*arch_timer' /proc/interrupts && ! [ -e /dev/kvm ]")
+    machine.check("modprobe virtio_net")
+
+
 def test_enable_and_disable(machine):
     before = cloister.Snapshot(machine)
     cloister.load_driver(machine)

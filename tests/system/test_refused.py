@@ -6,6 +6,7 @@ import pytest
 
 import blobs
 import cloister
+from conftest import for_each_arch
 
 MIB = 1 << 20
 # Of each architecture: a name of an interrupt controller, and of a place where there is none; the first interrupt; memory that
@@ -121,12 +122,8 @@ MACHINES = [{"apic": "x2apic"}, {"arch": "arm64"}]
 
 
 def names_of(kind):
-    """Parameters: the names of all cases of a kind, each for the architectures that have it."""
-    found = {}
-    for arch, cases in CASES.items():
-        for name in getattr(cases, kind):
-            found.setdefault(name, []).append(arch)
-    return [pytest.param(name, marks=pytest.mark.only(*archs), id=name) for name, archs in found.items()]
+    """Parameters: the names of all cases of a kind."""
+    return for_each_arch({arch: getattr(cases, kind) for arch, cases in CASES.items()})
 
 
 @pytest.fixture(scope="module", params=MACHINES, ids=("x86", "arm64"))

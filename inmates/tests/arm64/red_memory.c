@@ -15,6 +15,7 @@
  *   insn word=W	an instruction that drivers do not use on registers; its base is X1
  */
 #include "attack.h"
+#include "probes.h"
 
 /* Arm DDI 0487, D8.3 */
 #define DESC_TABLE  0x3UL
@@ -26,20 +27,6 @@
 #define WINDOW	    (4UL << 30) /* behind what the library maps */
 #define TCR_IPS	    (7UL << 32)
 #define PAR_FAULT   1UL
-
-enum { READ, WRITE, FETCH, EXCLUSIVE, ZERO, KINDS };
-
-struct probe {
-	uint64_t address, kind;
-};
-
-#define PROBES	    ((const struct probe *)0x100008)
-#define PROBE_COUNT (*(const uint64_t *)0x100000)
-
-/* In .data: kept when the cell ends and is started again. */
-static struct {
-	uint64_t next, in_probe, refused, survived, succeeded;
-} progress = { .next = 0, .in_probe = 0, .refused = 1 };
 
 extern uint64_t mmu_level1[512];
 static volatile uint64_t level2[512] __attribute__((aligned(4096)));
@@ -99,22 +86,6 @@ static void probe(const struct probe *p)
 	printf("attack succeeded: kind %llu address 0x%llx value 0x%llx\n",
 	       (unsigned long long)p->kind, (unsigned long long)p->address,
 	       (unsigned long long)regs[0]);
-}
-
-static void scan(void)
-{
-	/* The former start ended there. */
-	if (progress.in_probe)
-		progress.refused++;
-	while (progress.next < PROBE_COUNT) {
-		const struct probe *p = &PROBES[progress.next++];
-
-		progress.in_probe = 1;
-		probe(p);
-		progress.in_probe = 0;
-	}
-	tally.refused = progress.refused - 1;
-	tally.succeeded = progress.succeeded;
 }
 
 /* X0 has the address. */

@@ -16,6 +16,7 @@
  *   idt address=A	an exception with the IDT there
  */
 #include "attack.h"
+#include "probes.h"
 
 #define PTE_P	     1UL
 #define PTE_W	     2UL
@@ -28,20 +29,6 @@
 
 #define ECAM_START 0xb0000000UL
 #define ECAM_END   0xc0000000UL
-
-enum { READ, WRITE, FETCH, KINDS };
-
-struct probe {
-	uint64_t address, kind;
-};
-
-#define PROBES	    ((const struct probe *)0x100008)
-#define PROBE_COUNT (*(const uint64_t *)0x100000)
-
-/* In .data: kept when the cell ends and is started again. */
-static struct {
-	uint64_t next, in_probe, refused, survived, succeeded;
-} progress = { .next = 0, .in_probe = 0, .refused = 1 };
 
 static volatile uint64_t pdpt[512] __attribute__((aligned(4096)));
 static volatile uint64_t pd[512] __attribute__((aligned(4096)));
@@ -103,22 +90,6 @@ static void probe(const struct probe *p)
 		printf("attack succeeded: kind %llu address 0x%llx value 0x%llx\n",
 		       (unsigned long long)p->kind, (unsigned long long)p->address,
 		       (unsigned long long)value);
-}
-
-static void scan(void)
-{
-	/* The former start ended there. */
-	if (progress.in_probe)
-		progress.refused++;
-	while (progress.next < PROBE_COUNT) {
-		const struct probe *p = &PROBES[progress.next++];
-
-		progress.in_probe = 1;
-		probe(p);
-		progress.in_probe = 0;
-	}
-	tally.refused = progress.refused - 1;
-	tally.succeeded = progress.succeeded;
 }
 
 static void expect(bool fine, const char *what)
