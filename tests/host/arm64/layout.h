@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* arm64's layout in a process on the host: registers and a CPU's own pages where user space can be. */
+/* arm64's layout in a process on the host: registers and a CPU's own pages where user space can be.
+ */
 #include_next <layout.h>
 
 #undef LOCAL_BASE
