@@ -104,7 +104,7 @@ modules:
 
 # QEMU plugin that counts instructions.
 icount:
-	@$(SUBMAKE) -C scripts/icount BUILD=$(BUILD)
+	@$(ARCHMAKE) -C scripts/icount BUILD=$(CURDIR)/build
 
 # The test machines have no libraries.
 static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
@@ -129,6 +129,7 @@ setup:
 
 kernels: setup
 	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) &&) :
+	@$(if $(filter x86,$(ARCHS)),scripts/fetch-bochs)
 
 # In steps: nothing can be built before the setup.
 built: kernels
@@ -160,6 +161,7 @@ demo: built
 	@scripts/demo $(ARCH)
 
 bench: built
+	@$(MAKE) --no-print-directory ARCH=arm64 built
 	@scripts/bench
 
 UNIT := $(if $(wildcard tests/unit/Makefile),unit)

@@ -1,23 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Fixed pieces of work for scripts/bench, each between two markers of the counting plugin
- * (scripts/icount): workload fork|pipe1|pipe2|fault|ipi COUNT
+ * (scripts/icount); says what time they took: workload fork|pipe1|pipe2|fault|ipi COUNT
  */
 #define _GNU_SOURCE
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+/* The second time also says how long it was, by the clock. */
 static void mark(void)
 {
+	static struct timespec start;
+	static bool started;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (started)
+		printf("%lld ns\n",
+		       (now.tv_sec - start.tv_sec) * 1000000000LL + now.tv_nsec - start.tv_nsec);
+	start = now;
+	started = true;
+#ifdef __aarch64__
+	__asm__ volatile("mov x27, x27" ::: "memory");
+#else
 	__asm__ volatile("xchg %%bx, %%bx" ::: "memory");
+#endif
 }
 
 static void fail(const char *what)

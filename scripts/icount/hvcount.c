@@ -6,7 +6,7 @@
  *   -plugin hvcount.so,text=START-END,out=FILE
  *
  * START and END are hexadecimal. A line of JSON goes to FILE whenever a CPU executes the marker
- * instruction, xchg %bx,%bx (66 87 db), and when QEMU ends:
+ * instruction (x86: xchg %bx,%bx; arm64: mov x27, x27), and when QEMU ends:
  *
  *   {"at": "mark", "cpu": 2, "instructions": [0, 12, 345, 0], "entries": [0, 1, 4, 0],
  *    "total": [900, 80, 1345, 7], "longest": [0, 12, 300, 0]}
@@ -68,7 +68,10 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    enum qemu_plugin_cb_flags flags, void *userdata);
 EXPORT int qemu_plugin_version = 3;
 
-static const uint8_t marker[] = { 0x66, 0x87, 0xdb };
+static const uint8_t marker_x86[] = { 0x66, 0x87, 0xdb },
+		     marker_arm64[] = { 0xfb, 0x03, 0x1b, 0xaa };
+static const uint8_t *marker = marker_x86;
+static size_t marker_size = sizeof(marker_x86);
 
 /*
  * Callbacks and memory of our own, rather than QEMU's inline operations on scoreboards: with those
@@ -161,7 +164,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	uint64_t start = qemu_plugin_tb_vaddr(tb);
 	bool counted = start >= text_start && start < text_end;
-	uint8_t code[sizeof(marker)];
+	uint8_t code[4];
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, counted ? on_block_inside : on_block_outside,
@@ -174,8 +177,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (counted)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction,
 							       QEMU_PLUGIN_CB_NO_REGS, NULL);
-		if (qemu_plugin_insn_data(insn, code, sizeof(code)) == sizeof(code) &&
-		    !memcmp(code, marker, sizeof(code)))
+		if (qemu_plugin_insn_data(insn, code, marker_size) == marker_size &&
+		    !memcmp(code, marker, marker_size))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker,
 							       QEMU_PLUGIN_CB_NO_REGS, NULL);
 	}
@@ -204,6 +207,10 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 		return -1;
 	}
 
+	if (!strcmp(info->target_name, "aarch64")) {
+		marker = marker_arm64;
+		marker_size = sizeof(marker_arm64);
+	}
 	cpu_count = info->system.max_vcpus;
 	counters = aligned_alloc(64, cpu_count * sizeof(*counters));
 	if (!counters) {

@@ -7,8 +7,10 @@
  *   fuzz SEED COUNT    hypercalls with random numbers and arguments, never CL_HC_DISABLE and
  *                      CL_HC_LOCK; the result is how many of them did not fail
  *   read ADDRESS       32 bits of physical memory
- *   readn ADDRESS N    N times, at addresses that repeat within a page
- *   copy ADDRESS       64 bytes, by instructions that are not emulated; -14: an exception
+ *   readq ADDRESS      64 bits
+ *   readn ADDRESS N    N times, there and at the three words behind
+ *   nonzero A SIZE     how many of these bytes of memory are not 0
+ *   copy ADDRESS       32 bytes, by instructions that are not emulated; -14: an exception
  *   fill ADDRESS       zeros, in the same way
  *   write ADDRESS X    32 bits of physical memory
  *
@@ -117,29 +119,54 @@ u64 access_memory(u64 address, bool write, u32 value)
 /* The last word that was read. */
 static u64 read_often(u64 address, u64 count)
 {
-	u32 __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
+	u32 __iomem *registers = ioremap(address, 4 * sizeof(u32));
 	u32 value = 0;
 
-	if (!page)
+	if (!registers)
 		return -ENOMEM;
 	while (count--)
-		value = readl(page + count % 4);
-	iounmap(page);
+		value = readl(registers + count % 4);
+	iounmap(registers);
 	return value;
+}
+
+static u64 read_wide(u64 address)
+{
+	void __iomem *registers = ioremap(address, sizeof(u64));
+	u64 value;
+
+	if (!registers)
+		return -ENOMEM;
+	value = readq(registers);
+	iounmap(registers);
+	return value;
+}
+
+static u64 count_nonzero(u64 address, u64 size)
+{
+	u8 *memory = memremap(address, size, MEMREMAP_WB);
+	u64 count = 0;
+
+	if (!memory)
+		return -ENOMEM;
+	for (u64 i = 0; i < size; i++)
+		count += memory[i] != 0;
+	memunmap(memory);
+	return count;
 }
 
 /* Registers, by something else than a plain load or store. */
 static u64 access_otherwise(u64 address, bool write)
 {
-	u32 buffer[16] = {};
-	void __iomem *page = ioremap(address & PAGE_MASK, PAGE_SIZE);
-	void *registers = (void __force *)page + (address & ~PAGE_MASK);
+	u32 buffer[8] = {};
+	void __iomem *mapping = ioremap(address, sizeof(buffer));
+	void *registers = (void __force *)mapping;
 	bool done;
 
-	if (!page)
+	if (!mapping)
 		return -ENOMEM;
 	done = write ? arch_zero(registers) : arch_copy_from(buffer, registers, sizeof(buffer));
-	iounmap(page);
+	iounmap(mapping);
 	return done ? buffer[0] : (u64)-EFAULT;
 }
 
@@ -157,6 +184,10 @@ static int attack(const char *line)
 		result = fuzz(argument[0], argument[1]);
 	else if (!strcmp(what, "read"))
 		result = access_memory(argument[0], false, 0);
+	else if (!strcmp(what, "readq"))
+		result = read_wide(argument[0]);
+	else if (!strcmp(what, "nonzero"))
+		result = count_nonzero(argument[0], argument[1]);
 	else if (!strcmp(what, "readn"))
 		result = read_often(argument[0], argument[1]);
 	else if (!strcmp(what, "copy"))

@@ -178,6 +178,24 @@ class Snapshot:
         return now
 
 
+def takes_memory(machine, inside_linux):
+    """Enables and disables several times; returns where the hypervisor was. inside_linux: in what Linux counts as
+    its RAM meanwhile."""
+    before = Snapshot(machine)
+    for _ in range(3):
+        enable(machine)
+        hypervisor = status(machine)["hv_phys"]
+        during = Snapshot(machine)
+        assert any(start <= hypervisor < end for start, end in during.ram) == inside_linux
+        start(machine, "hello", "hello")
+        wait_output(machine, "hello", "^Hello, world!")
+        machine.check("hvctl cell destroy hello")
+        disable(machine)
+        before.assert_same(machine)
+    assert_healthy(machine)
+    return hypervisor
+
+
 def end_heartbeat(machine, before):
     """Ends the heartbeat cell, the last one, and Cloister: both must have come through what was beside
     them. before: the Snapshot that Linux must equal again."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fixtures of the system tests."""
 
+import contextlib
 import re
 
 import pytest
@@ -61,10 +62,8 @@ ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel, "gic": gic}
 BOTH_ARCHS = [{"apic": "x2apic"}, {"arch": "arm64"}]
 
 
-@pytest.fixture
-def enabled(machine):
-    """The module's machine with Cloister enabled, for one test. Afterwards all cells are destroyed, it is
-    disabled, and Linux must have everything back."""
+@contextlib.contextmanager
+def _enabled(machine):
     before = cloister.Snapshot(machine)
     cloister.enable(machine)
     yield machine
@@ -74,6 +73,26 @@ def enabled(machine):
     cloister.disable(machine)
     before.assert_same(machine)
     cloister.assert_healthy(machine)
+
+
+@pytest.fixture
+def enabled(machine):
+    """The module's machine with Cloister enabled, for one test. Afterwards all cells are destroyed, it is
+    disabled, and Linux must have everything back."""
+    with _enabled(machine):
+        yield machine
+
+
+@pytest.fixture(scope="class")
+def enabled_once(machine):
+    """The same for all tests of a class, which leave no cells."""
+    with _enabled(machine):
+        yield machine
+
+
+def for_each_arch(values):
+    """Parameters of a test out of {architecture: values}; each is for its machines only."""
+    return [pytest.param(value, marks=pytest.mark.only(arch), id=value) for arch in values for value in values[arch]]
 
 
 def pytest_collection_modifyitems(config, items):

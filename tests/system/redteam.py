@@ -25,23 +25,38 @@ ATTACK_TIMEOUT = 90
 
 # class: (inmate, what it must have tried at least)
 ATTACKS = {
-    "ports": ("red_scan", 400000),
-    "msrs": ("red_scan", 100000),
-    "cpuid": ("red_scan", 20000),
-    "ipis": ("red_apic", 30000),
-    "lvts": ("red_apic", 40),
-    "apic-regs": ("red_apic", 700),
-    "apic-mode": ("red_apic", 1900),
-    "levels": ("red_apic", 800),
-    "pending": ("red_apic", 240),
-    "in-service": ("red_apic", 250),
-    "control": ("red_cpu", 550),
-    "svm": ("red_cpu", 14000),
-    "calls": ("red_cpu count=1010000", 1010000),
-    "registers": ("red_cpu", 4),
-    "registers again": ("red_cpu", 4),
-    "caches": ("red_cpu", 4000),
-    "pages": ("red_memory", 2000),
+    "x86": {
+        "ports": ("red_scan", 400000),
+        "msrs": ("red_scan", 100000),
+        "cpuid": ("red_scan", 20000),
+        "ipis": ("red_apic", 30000),
+        "lvts": ("red_apic", 40),
+        "apic-regs": ("red_apic", 700),
+        "apic-mode": ("red_apic", 1900),
+        "levels": ("red_apic", 800),
+        "pending": ("red_apic", 240),
+        "in-service": ("red_apic", 250),
+        "control": ("red_cpu", 550),
+        "svm": ("red_cpu", 14000),
+        "calls": ("red_cpu count=1010000", 1010000),
+        "registers": ("red_cpu", 4),
+        "registers again": ("red_cpu", 4),
+        "caches": ("red_cpu", 4000),
+        "pages": ("red_memory", 2000),
+    },
+    "arm64": {
+        "sysregs": ("red_scan", 100000),
+        "system": ("red_scan", 30000),
+        "vectors": ("red_scan", 32),
+        "vectors again": ("red_scan", 32),
+        "gic": ("red_gic", 200000),
+        "sgis": ("red_gic", 16000),
+        "own-sgis": ("red_gic", 2000),
+        "firmware": ("red_calls count=200000", 200000),
+        "calls": ("red_calls count=200000", 200000),
+        "immediates": ("red_calls", 69000),
+        "mmio": ("red_memory", 17),
+    },
 }
 
 # With devices in the attacker's config.
@@ -52,8 +67,12 @@ DEVICE_ATTACKS = {
 }
 
 # What never ends: the attack goes on until the CPU is taken back.
-STORMS = ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
-          "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied")
+STORMS = {
+    "x86": ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
+            "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied"),
+    "arm64": ("masked", "vectors", "no-stack", "svc", "illegal", "user", "user32", "wfi", "wfe", "sgi-flood", "no-end", "timer-flood",
+              "hypercall", "firmware", "sysreg", "gic", "console", "comm", "barriers", "tlbs", "caches", "exclusive"),
+}
 
 # Read-only memory with a page table in it, whose first entry has not been used yet.
 READ_ONLY = (blobs.AUTO, 0x400000, 0x1000, blobs.READ | blobs.LOADABLE)

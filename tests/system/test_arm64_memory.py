@@ -3,29 +3,12 @@
 
 import pytest
 
-import blobs
 import cloister
 import fdt
 from machine import qemu_command
+from test_memory import NAMED, PLACE
 
-PLACE, SIZE = 0xA0000000, 64 << 20
-NAMED = {"cells/qemu-root.cell": blobs.root(cloister.config("qemu-root", "arm64"), hv_phys=PLACE,
-                                            pool_phys=PLACE + 0x200000)}
-
-
-def takes_memory(machine, inside_linux):
-    before = cloister.Snapshot(machine)
-    for _ in range(3):
-        cloister.enable(machine)
-        hypervisor = cloister.status(machine)["hv_phys"]
-        assert any(start <= hypervisor < end for start, end in before.ram) == inside_linux
-        cloister.start(machine, "hello", "hello")
-        cloister.wait_output(machine, "hello", "^Hello, world!")
-        machine.check("hvctl cell destroy hello")
-        cloister.disable(machine)
-        before.assert_same(machine)
-    cloister.assert_healthy(machine)
-    return hypervisor
+SIZE = 64 << 20
 
 
 def machine_with_reservation(boot, tmp_path, name, **properties):
@@ -38,12 +21,12 @@ def machine_with_reservation(boot, tmp_path, name, **properties):
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_allocated(boot, kernel):
     """Linux does not let memory go on arm64, but moves what is in the way."""
-    takes_memory(boot(f"allocated-{kernel}", arch="arm64", kernel=kernel), inside_linux=True)
+    cloister.takes_memory(boot(f"allocated-{kernel}", arch="arm64", kernel=kernel), inside_linux=True)
 
 
 def test_beyond_the_limit(boot):
     machine = boot("limit", arch="arm64", append="mem=1G", files=NAMED)
-    assert takes_memory(machine, inside_linux=False) == PLACE
+    assert cloister.takes_memory(machine, inside_linux=False) == PLACE
 
 
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
@@ -51,13 +34,13 @@ def test_crash_kernel(boot, kernel):
     """The place for a crash kernel, which stays one in Linux' books."""
     machine = boot(f"crash-{kernel}", arch="arm64", kernel=kernel, append=f"crashkernel=256M@{PLACE:#x}", files=NAMED)
     assert "Crash kernel" in machine.check("cat /proc/iomem")
-    assert takes_memory(machine, inside_linux=True) == PLACE
+    assert cloister.takes_memory(machine, inside_linux=True) == PLACE
 
 
 @pytest.mark.parametrize("properties, inside_linux", [({}, True), ({"no-map": b""}, False)], ids=["mapped", "no-map"])
 def test_reserved_memory(boot, tmp_path, properties, inside_linux):
     machine = machine_with_reservation(boot, tmp_path, f"reserved-{inside_linux}", **properties)
-    assert takes_memory(machine, inside_linux) == PLACE
+    assert cloister.takes_memory(machine, inside_linux) == PLACE
 
 
 def test_reserved_for_a_driver(boot, tmp_path):

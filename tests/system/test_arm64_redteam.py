@@ -9,36 +9,17 @@ import pytest
 
 import cloister
 import redteam
-from redteam import (ATTACK_TIMEOUT, SCAN, assert_others_unharmed, assert_unchanged, attack, heart, heartbeats, last_stop,
+from redteam import (ATTACK_TIMEOUT, ATTACKS, SCAN, STORMS, assert_others_unharmed, assert_unchanged, attack, heart, heartbeats, last_stop,
                      machine_state, output_since, record, storm)  # pylint: disable=unused-import
 
 FILES = redteam.files("arm64")
 MACHINES = [{"arch": "arm64", "gic": 3, "files": FILES}]
 pytestmark = pytest.mark.parametrize("machine", MACHINES, indirect=True, ids=["gic3"])
 
-# class: (inmate, what it must have tried at least)
-ATTACKS = {
-    "sysregs": ("red_scan", 100000),
-    "system": ("red_scan", 30000),
-    "vectors": ("red_scan", 32),
-    "vectors again": ("red_scan", 32),
-    "gic": ("red_gic", 200000),
-    "sgis": ("red_gic", 16000),
-    "own-sgis": ("red_gic", 2000),
-    "firmware": ("red_calls count=200000", 200000),
-    "calls": ("red_calls count=200000", 200000),
-    "immediates": ("red_calls", 69000),
-    "mmio": ("red_memory", 17),
-}
-
-
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", ATTACKS["arm64"])
 def test_attack(heart, name):
-    attack(heart, name, *ATTACKS[name])
+    attack(heart, name, *ATTACKS["arm64"][name])
 
-# What never ends: the attack goes on until the CPU is taken back.
-STORMS = ("masked", "vectors", "no-stack", "svc", "illegal", "user", "user32", "wfi", "wfe", "sgi-flood", "no-end", "timer-flood",
-          "hypercall", "firmware", "sysreg", "gic", "console", "comm", "barriers", "tlbs", "caches", "exclusive")
 
 # Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
 ENDS = {
@@ -151,7 +132,7 @@ def test_maintenance(heart):
     attack(machine, "maintenance", "red_memory", 2000, "/tmp/probes@0x100000")
 
 
-@pytest.mark.parametrize("what", STORMS)
+@pytest.mark.parametrize("what", STORMS["arm64"])
 def test_storm(heart, what):
     seen = len(heart.check("hvctl console attacker"))
     storm(heart, what)

@@ -10,14 +10,16 @@ import blobs
 import cloister
 
 DEVFN = 5 << 3
-ECAM = 0xB0000000
-IOAPIC = 0xFEC00000
+# A function that is root's
+FOREIGN = {"x86": 0x1F << 3, "arm64": 0}
+ECAM = {"x86": 0xB0000000, "arm64": 0x4010000000}
+IOAPIC, GICD, CLOCK = 0xFEC00000, 0x8000000, 0x9010000
 
 # No interrupt remapping here: with it, only root's Linux can write valid redirection entries. A HPET
 # that Linux uses would disconnect the real-time clock from its pin.
-pytestmark = pytest.mark.parametrize(
-    "machine", [{"apic": "xapic", "extra": ("-device", "edu,addr=5"), "append": "hpet=disable"}],
-    indirect=True, ids=["edu"])
+EDU = ("-device", "edu,addr=5")
+pytestmark = pytest.mark.parametrize("machine", [{"apic": "xapic", "extra": EDU, "append": "hpet=disable"}, {"arch": "arm64", "extra": EDU}],
+                                     indirect=True, ids=["x86", "arm64"])
 
 
 def run(machine, blob, name, arguments):
@@ -30,10 +32,15 @@ def output(machine, name):
     return machine.check(f"hvctl console {name}").replace("\r", "")
 
 
+def pci_attempts(machine):
+    return f"what=pci own={DEVFN} foreign={FOREIGN[machine.arch]} ecam={ECAM[machine.arch]:#x}"
+
+
 def edu_address(machine):
     return int(machine.check("cut -d' ' -f1 /sys/bus/pci/devices/0000:00:05.0/resource | head -1"), 16)
 
 
+@pytest.mark.only("x86")
 def test_interrupt_pin(enabled):
     """The real-time clock's pin goes to the cell; it cannot direct it elsewhere, nor write other pins."""
     blob = blobs.cell("rtc", pio=[(0x70, 2)], irqchips=[(IOAPIC, 1 << 8, 0)])
@@ -50,12 +57,27 @@ def test_interrupt_pin(enabled):
     assert cloister.exits(enabled, "rtc")[3]["ioapic"] > 8
 
 
+@pytest.mark.only("arm64")
+def test_shared_interrupt(enabled):
+    """The clock's interrupt goes to the cell; it cannot direct it elsewhere, nor enable others."""
+    registers = (CLOCK, CLOCK, 0x1000, blobs.READ | blobs.WRITE | blobs.IO)
+    blob = blobs.cell("rtc", memory=[blobs.ram(), blobs.comm(), registers], irqchips=[(GICD, 1 << 2, 0, 32)], arch="arm64")
+    run(enabled, blob, "rtc", "what=rtc")
+    text = output(enabled, "rtc")
+    assert "devices: 20 interrupts of pin 34\n" in text
+    assert "devices: pin 34 destination is own: 1\n" in text
+    assert "devices: enabled pins 0x4\n" in text
+    refused = [line for line in cloister.log_texts(enabled, "rtc") if "refused" in line]
+    assert len(refused) == 1 and "refused interrupt route 0x22 (value 0x2)" in refused[0], refused
+    assert cloister.exits(enabled, "rtc")[3]["interrupt"] >= 20
+
+
 def test_pci_function(enabled):
     """The cell sees its function only and cannot move its registers; root does not see it meanwhile."""
-    blob = blobs.cell("pci", pci=[(0, 0, DEVFN)])
+    blob = blobs.cell("pci", pci=[(0, 0, DEVFN)], arch=enabled.arch)
     config = "hexdump -n 4 -e '1/4 \"%08x\\n\"' /sys/bus/pci/devices/0000:00:05.0/config"
     assert enabled.check(config) == "11e81234\n"
-    run(enabled, blob, "pci", f"what=pci own={DEVFN} ecam={ECAM:#x}")
+    run(enabled, blob, "pci", pci_attempts(enabled))
     text = output(enabled, "pci")
     assert re.findall("devices: function (.*)\n", text) == ["0:5.0 is 1234:11e8"]
     assert int(re.search("devices: command (.*)\n", text)[1], 16) & 7 == 7
@@ -83,13 +105,13 @@ def test_device_stops_when_it_changes_hands(enabled):
     for command in ("hvctl cell destroy pci", "hvctl cell load pci /inmates/hello.bin; hvctl cell destroy pci"):
         assert config_word(enabled, 4, 0x0007) & 7 == 7
         assert config_word(enabled, msi + 2, 0x0001) & 1 == 1
-        enabled.push("/tmp/pci.cell", blobs.cell("pci", pci=[(0, 0, DEVFN)]))
+        enabled.push("/tmp/pci.cell", blobs.cell("pci", pci=[(0, 0, DEVFN)], arch=enabled.arch))
         enabled.check("hvctl cell create /tmp/pci.cell")
         enabled.check(command)
         assert config_word(enabled, 4) & 7 == 3
         assert config_word(enabled, msi + 2) & 1 == 0
     # Set by the cell itself.
-    run(enabled, blobs.cell("pci", pci=[(0, 0, DEVFN)]), "pci", f"what=pci own={DEVFN} ecam={ECAM:#x}")
+    run(enabled, blobs.cell("pci", pci=[(0, 0, DEVFN)], arch=enabled.arch), "pci", pci_attempts(enabled))
     text = output(enabled, "pci")
     assert int(re.search("devices: command (.*)\n", text)[1], 16) & 7 == 7
     enabled.check("hvctl cell destroy pci")
@@ -101,7 +123,8 @@ def test_registers_below_a_page(enabled):
     address = edu_address(enabled)
     enabled.check("printf '\\002' | dd of=/sys/bus/pci/devices/0000:00:05.0/config bs=1 seek=4 conv=notrunc 2>/dev/null")
     blob = blobs.cell("edu", memory=[blobs.ram(), blobs.comm(),
-                                     (address + 4, address + 4, 4, blobs.READ | blobs.WRITE | blobs.IO)])
+                                     (address + 4, address + 4, 4, blobs.READ | blobs.WRITE | blobs.IO)],
+                      arch=enabled.arch)
     assert enabled.check(f"devmem {address:#x} 32") == "0x010000ED\n"
     run(enabled, blob, "edu", f"what=edu address={address:#x}")
     assert enabled.check(f"devmem {address:#x} 32") == "0xFFFFFFFF\n", "root has lost the page"
@@ -117,7 +140,7 @@ def test_shared_memory(enabled):
     page = status["hv_phys"] + status["hv_size"] + (32 << 20)
     shared = (page, 0x300000, 0x1000, blobs.READ | blobs.WRITE | blobs.SHARED)
     for name, cpu, what in (("reader", 2, "read"), ("writer", 3, "write")):
-        blob = blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), shared])
+        blob = blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), shared], arch=enabled.arch)
         run(enabled, blob, name, f"what={what} address=0x300000")
     assert output(enabled, "reader") == "devices: the word has arrived\ndevices: done\n"
     assert output(enabled, "writer") == "devices: the word was taken\ndevices: done\n"
@@ -128,6 +151,7 @@ def test_memory_that_only_one_calls_shared(enabled):
     page = status["hv_phys"] + status["hv_size"] + (32 << 20)
     for name, cpu, flags in (("one", 2, blobs.SHARED), ("two", 3, 0)):
         region = (page, 0x300000, 0x1000, blobs.READ | blobs.WRITE | flags)
-        enabled.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), region]))
+        enabled.push(f"/tmp/{name}.cell", blobs.cell(name, cpus=[cpu], memory=[blobs.ram(), blobs.comm(), region],
+                                                         arch=enabled.arch))
     enabled.check("hvctl cell create /tmp/one.cell")
     cloister.refused(enabled, "hvctl cell create /tmp/two.cell", "memory region 2", "'one'")

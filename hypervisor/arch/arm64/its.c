@@ -11,7 +11,6 @@
  */
 #include <arm64.h>
 #include <mmio.h>
-#include <paging_format.h>
 
 #define GITS_FRAME   0x10000
 #define GITS_CTLR    0x0000
@@ -75,14 +74,6 @@ static struct its {
 static uint64_t read64(const struct its *its, unsigned int offset)
 {
 	return *(volatile uint64_t *)(its->registers + offset);
-}
-
-/* Visible to an ITS that does not look into caches. */
-static void clean(volatile void *start, uint64_t size)
-{
-	for (uint64_t done = 0; done < size; done += 16)
-		asm volatile("dc cvac, %0" : : "r"((volatile char *)start + done) : "memory");
-	asm volatile("dsb sy" : : : "memory");
 }
 
 /* Has root all of this memory, for these accesses? */
@@ -247,7 +238,7 @@ static void check_command(const struct its *its, uint64_t offset)
 	memset(command, 0, COMMAND_SIZE);
 	command[0] = CMD_SYNC;
 	command[2] = its->typer & TYPER_PTA ? cpu->redist_phys : (uint64_t)cpu->redist_number << 16;
-	clean(command, COMMAND_SIZE);
+	clean_caches(command, COMMAND_SIZE);
 }
 
 /* Bytes of the queue that the ITS may just be reading, from GITS_CREADR on. */
@@ -296,16 +287,28 @@ static void store(uint64_t phys, unsigned int size, uint64_t value)
 	char *at = (char *)arch_window(phys & PAGE_MASK) + phys % PAGE_SIZE;
 
 	memcpy(at, &value, size);
-	clean(at, size);
+	clean_caches(at, size);
 	arch_window_close();
 }
 
-/* Any bytes of the queue but those that the ITS may be reading. */
+/* What root can only read since it belongs to this ITS, tables of the second level left out. */
+static bool is_table(const struct its *its, uint64_t address)
+{
+	bool found = address - its->queue < its->queue_size;
+
+	for (unsigned int i = 0; i < TABLES; i++)
+		found |= address - its->tables[i].phys < its->tables[i].size;
+	return found;
+}
+
+/* Any bytes of the queue but those that the ITS may be reading; false: refused. */
 static bool write_queue(struct its *its, uint64_t offset, unsigned int size, uint64_t value)
 {
 	uint64_t reader, used;
 	bool free = true;
 
+	if (offset >= its->queue_size || offset % PAGE_SIZE + size > PAGE_SIZE)
+		return false;
 	lock_take(&its->lock);
 	used = in_work(its, &reader);
 	for (uint64_t at = offset & ~(COMMAND_SIZE - 1UL); at < offset + size; at += COMMAND_SIZE)
@@ -317,87 +320,22 @@ static bool write_queue(struct its *its, uint64_t offset, unsigned int size, uin
 	return free;
 }
 
-/*
- * A further table of the second level, as Linux adds it for a device whose number is in no other.
- * From then on it is no longer root's to write, and it is empty. Behind an SMMU a page of root's
- * cannot be split in order to protect a part of it, see arch_map().
- */
-static int add_second_level(const struct table *table, uint64_t address, uint64_t value)
+bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
-	struct cl_memory region = { .phys = second_level(table, value),
-				    .virt = second_level(table, value),
-				    .size = table->page_size,
-				    .flags = CL_MEM_READ };
-	uint64_t old =
-		*(const uint64_t *)((char *)arch_window(address & PAGE_MASK) + address % PAGE_SIZE);
-	int err;
-
-	if (old == value)
-		return 0;
-	if (old & BASE_VALID || !(value & BASE_VALID) ||
-	    cl_find_section(root_cell.config, CL_SEC_IOMMU) ||
-	    !is_roots(region.phys, region.size, CL_MEM_READ | CL_MEM_WRITE))
-		return -EPERM;
-	err = cell_map_to_root(&region);
-	if (err)
-		return err;
-	asm volatile("tlbi vmalls12e1is\n\tdsb ish\n\tisb" : : : "memory");
-	for (uint64_t done = 0; done < region.size; done += PAGE_SIZE) {
-		void *page = arch_window(region.phys + done);
-
-		memset(page, 0, PAGE_SIZE);
-		clean(page, PAGE_SIZE);
-	}
-	store(address, sizeof(value), value);
-	return 0;
-}
-
-/* A write to memory that root can only read. */
-static int write_memory(struct its *its, uint64_t address, unsigned int size, uint64_t value)
-{
-	int err;
-
-	if (address - its->queue < its->queue_size)
-		return write_queue(its, address - its->queue, size, value) ? 0 : -EPERM;
-	for (unsigned int i = 0; i < TABLES; i++) {
-		const struct table *table = &its->tables[i];
-
-		if (address - table->phys >= table->size)
-			continue;
-		if (!table->indirect || size != sizeof(uint64_t) || address % size)
-			return -EPERM;
-		lock_take(&its->lock);
-		err = add_second_level(table, address, value);
-		lock_drop(&its->lock);
-		return err;
-	}
-	return -ENOENT;
-}
-
-bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value, bool *again)
-{
-	int err = -ENOENT;
-
 	for (unsigned int i = 0; i < CL_ITS_MAX && services[i].phys; i++) {
-		uint64_t offset = address - services[i].phys;
+		struct its *its = &services[i];
+		uint64_t offset = address - its->phys;
 
-		if (offset < GITS_FRAME) {
-			local->exits[CL_EXIT_MMIO]++;
-			if (offset % size)
-				mmio_ignore(write, address, value);
-			else
-				access_registers(&services[i], (unsigned int)offset, write, size,
-						 value);
-			return true;
-		}
-		if (write && address % PAGE_SIZE + size <= PAGE_SIZE && err == -ENOENT)
-			err = write_memory(&services[i], address, size, *value);
+		if (offset < GITS_FRAME && offset % size)
+			mmio_ignore(write, address, value);
+		else if (offset < GITS_FRAME)
+			access_registers(its, (unsigned int)offset, write, size, value);
+		else if (!write || !is_table(its, address))
+			continue;
+		else if (!write_queue(its, address - its->queue, size, *value))
+			cell_denied("write to a table of the ITS at", address, *value);
+		local->exits[CL_EXIT_MMIO]++;
+		return true;
 	}
-	if (err == -ENOENT)
-		return false;
-	local->exits[CL_EXIT_MMIO]++;
-	*again = err == -EAGAIN;
-	if (err && !*again)
-		cell_denied("write to a table of the ITS at", address, *value);
-	return true;
+	return false;
 }

@@ -151,14 +151,13 @@ static bool fault_address(uint32_t iss, uint64_t *address)
 static bool device_access(uint64_t address, bool write, unsigned int size, uint64_t *value)
 {
 	struct cell *cell = local->cpu->cell;
-	bool again = false;
 
 	if (gic_is_at(address)) {
 		gic_access(address, write, size, value);
 		return true;
 	}
-	if (cell == &root_cell && its_access(address, write, size, value, &again))
-		return !again;
+	if (cell == &root_cell && its_access(address, write, size, value))
+		return true;
 	if (address - CL_VUART_ADDRESS < CL_VUART_SIZE && cell->config->flags & CL_CELL_VUART) {
 		unsigned int reg = address & 0xfff;
 

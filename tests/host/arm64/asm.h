@@ -35,6 +35,16 @@ static inline void isb(void)
 {
 }
 
+static inline void clean_caches(const volatile void *start, uint64_t size)
+{
+	(void)start;
+	(void)size;
+}
+
+static inline void forget_stage2(void)
+{
+}
+
 static inline char *local_base(void)
 {
 	return (char *)LOCAL_PRIVATE;

@@ -167,10 +167,9 @@ static inline void mmio_write32(volatile char *address, uint32_t value)
 int its_init(const struct cl_gic *gic); /* first CPU during enable; or a refusal */
 bool its_is_at(uint64_t address);
 /*
- * An access by root, to registers or to memory that it can read only. False: it is about no ITS;
- * again: the guest has to try once more.
+ * An access by root, to registers or to memory that it can read only. False: it is about no ITS.
  */
-bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value, bool *again);
+bool its_access(uint64_t address, bool write, unsigned int size, uint64_t *value);
 
 /*
  * smmu.c: memory accesses of devices. Does nothing where the root config has no SMMU. Under the

@@ -120,6 +120,21 @@ static inline void own_page_unmapped(uint64_t address)
 		     : "memory");
 }
 
+/* What is in caches is visible to devices that do not look into them (DC CVAC). */
+static inline void clean_caches(const volatile void *start, uint64_t size)
+{
+	/* No line of a data cache is shorter than 16 bytes (CTR_EL0.DminLine). */
+	for (uint64_t at = (uint64_t)start & ~15UL; at < (uint64_t)start + size; at += 16)
+		asm volatile("dc cvac, %0" : : "r"(at) : "memory");
+	asm volatile("dsb sy" : : : "memory");
+}
+
+/* All CPUs of the caller's cell forget what they have cached of stage 2. */
+static inline void forget_stage2(void)
+{
+	asm volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" : : : "memory");
+}
+
 /*
  * This CPU's private page. The address is a constant, but the compiler is kept from knowing it: it
  * then holds it in a register instead of building each field's address anew.

@@ -4,6 +4,7 @@
 #ifndef ARM64_PAGING_FORMAT_H
 #define ARM64_PAGING_FORMAT_H
 
+#include <asm.h>
 #include <hv.h>
 
 #define PTE_VALID BIT(0)
@@ -50,7 +51,7 @@ static inline uint64_t pte_leaf(uint64_t phys, unsigned int level, uint64_t bits
 static inline void pte_replace_leaf(uint64_t *entry, uint64_t table)
 {
 	WRITE_ONCE(*entry, 0);
-	asm volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" : : : "memory");
+	forget_stage2();
 	WRITE_ONCE(*entry, table);
 }
 
