@@ -129,6 +129,7 @@ setup:
 
 kernels: setup
 	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) &&) :
+	@$(if $(filter x86,$(ARCHS)),scripts/fetch-bochs)
 
 # In steps: nothing can be built before the setup.
 built: kernels

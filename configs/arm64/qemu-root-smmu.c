@@ -36,7 +36,7 @@ CLOISTER_GIC(
 	.version = 3, .maintenance_irq = 25, .dist_phys = 0x8000000,
 	.redist_phys = 0x80a0000, .redist_size = 0xf60000, .its_phys = { 0x8080000 });
 
-CLOISTER_IOMMU(.kind = CL_IOMMU_SMMUV3, .phys = 0x9050000);
+CLOISTER_IOMMU({ .kind = CL_IOMMU_SMMUV3, .phys = 0x9050000 });
 
 /* all shared interrupts */
 #define ALL ~0ULL

@@ -76,7 +76,7 @@ enum cl_section_type {
 	CL_SEC_IRQCHIP = 5,  /* struct cl_irqchip */
 	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
 	CL_SEC_GIC = 7,	     /* struct cl_gic, exactly one, arm64's root only */
-	CL_SEC_IOMMU = 8,    /* struct cl_iommu, at most one, arm64's root only */
+	CL_SEC_IOMMU = 8,    /* struct cl_iommu, arm64's root only */
 	CL_SEC_FIRMWARE = 9, /* struct cl_firmware, arm64 only */
 };
 
@@ -178,14 +178,22 @@ enum cl_iommu_kind {
 
 #define CL_SMMU_SIZE 0x20000 /* of its registers */
 
+#define CL_IOMMU_MAX 4
+#define CL_FUNCTIONS 0x10000 /* PCI functions that there can be: by bus << 8 | devfn */
+
 /*
- * arm64: what the memory accesses of PCI functions go through, with bus << 8 | devfn as stream id.
- * Linux must not use it. Without this section devices reach all memory.
+ * arm64: what the memory accesses of PCI functions go through. Linux must not use it. Functions
+ * that are behind none reach all memory; a cell cannot have them, unless there is no such section
+ * at all.
  */
 struct cl_iommu {
 	uint64_t phys; /* its registers: CL_SMMU_SIZE */
 	uint32_t kind; /* enum cl_iommu_kind */
 	uint32_t reserved;
+	uint32_t first;	    /* of the functions behind it, as bus << 8 | devfn */
+	uint32_t functions; /* how many; 0: all, with these numbers as stream ids */
+	uint32_t stream;    /* stream id of the first; those of the others follow */
+	uint32_t reserved2;
 };
 
 /*
@@ -273,10 +281,9 @@ extern const char cl_blob_size[];
 #define CLOISTER_PIO(...) CL_SECTION(4, CL_SEC_PIO, struct cl_pio, cl_pio_sec, __VA_ARGS__)
 #define CLOISTER_IRQCHIP(...) \
 	CL_SECTION(5, CL_SEC_IRQCHIP, struct cl_irqchip, cl_irq_sec, __VA_ARGS__)
-#define CLOISTER_PCI(...) CL_SECTION(6, CL_SEC_PCI, struct cl_pci_device, cl_pci_sec, __VA_ARGS__)
-#define CLOISTER_GIC(...) CL_SECTION(7, CL_SEC_GIC, struct cl_gic, cl_gic_sec, { __VA_ARGS__ })
-#define CLOISTER_IOMMU(...) \
-	CL_SECTION(8, CL_SEC_IOMMU, struct cl_iommu, cl_iommu_sec, { __VA_ARGS__ })
+#define CLOISTER_PCI(...)   CL_SECTION(6, CL_SEC_PCI, struct cl_pci_device, cl_pci_sec, __VA_ARGS__)
+#define CLOISTER_GIC(...)   CL_SECTION(7, CL_SEC_GIC, struct cl_gic, cl_gic_sec, { __VA_ARGS__ })
+#define CLOISTER_IOMMU(...) CL_SECTION(8, CL_SEC_IOMMU, struct cl_iommu, cl_iommu_sec, __VA_ARGS__)
 #define CLOISTER_FIRMWARE(...) \
 	CL_SECTION(9, CL_SEC_FIRMWARE, struct cl_firmware, cl_fw_sec, __VA_ARGS__)
 

@@ -131,6 +131,29 @@ private_apt()
 	)
 }
 
+# foreign_apt NAME SUITE: as private_apt, with package lists of a suite for DEB_ARCH and nothing of the
+# host's own: not its installed packages, pins or architecture. Programs that run here while something
+# is being built are of the host's architecture, HOST_ARCH.
+foreign_apt()
+{
+	local name=$1 suite=$2
+
+	private_apt "$name"
+	: >"$APT_ROOT/$name/status"
+	APT_OPTIONS+=(
+		-o Dir::State::status="$APT_ROOT/$name/status"
+		-o Dir::Etc::Preferences=/dev/null
+		-o Dir::Etc::PreferencesParts=/dev/null
+		-o APT::Architecture="$DEB_ARCH"
+		-o APT::Architectures::=
+		-o APT::Architectures::="$DEB_ARCH"
+		-o APT::Architectures::="$HOST_ARCH"
+	)
+	write_suite "$suite" "$APT_ROOT/$name/sources.d"
+	say "reading package lists of $suite for $DEB_ARCH"
+	quietly "$APT_ROOT/$name/update.log" apt-get "${APT_OPTIONS[@]}" update
+}
+
 # quietly LOG COMMAND...: keeps the output of a long command in LOG, shows its end if it fails.
 quietly()
 {

@@ -29,9 +29,9 @@ struct parsed {
 	struct cl_config config;
 	struct cl_platform platform;
 	struct cl_gic gic;
-	struct cl_iommu iommu;
 	bool has_pci; /* section present */
 	unsigned int gics, iommus;
+	bool has_iommus;
 	unsigned int cpus, regions, ports, chips, devices, calls;
 	struct cl_cpu cpu[MAX_ENTRIES];
 	struct cl_memory memory[MAX_ENTRIES];
@@ -39,6 +39,7 @@ struct parsed {
 	struct cl_irqchip chip[MAX_ENTRIES];
 	struct cl_pci_device device[MAX_ENTRIES];
 	struct cl_firmware call[MAX_ENTRIES];
+	struct cl_iommu iommu[MAX_ENTRIES];
 };
 
 static struct parsed parsed[BLOBS];
@@ -63,6 +64,7 @@ static void parse(const uint8_t *blob, size_t size, struct parsed *p)
 		memcpy(&section, blob + at, sizeof(section));
 		at += sizeof(section);
 		p->has_pci |= section.type == CL_SEC_PCI;
+		p->has_iommus |= section.type == CL_SEC_IOMMU;
 		for (uint32_t i = 0; i < section.count; i++, at += section.entry_size) {
 			size_t entry_size = section.entry_size;
 			const uint8_t *entry = blob + at;
@@ -92,8 +94,7 @@ static void parse(const uint8_t *blob, size_t size, struct parsed *p)
 				READ_ENTRY(&p->gic, one);
 				break;
 			case CL_SEC_IOMMU:
-				p->iommus++;
-				READ_ENTRY(&p->iommu, one);
+				READ_ENTRY(p->iommu, p->iommus);
 				break;
 			case CL_SEC_FIRMWARE:
 				READ_ENTRY(p->call, p->calls);
@@ -161,18 +162,26 @@ static bool is_service(uint32_t function)
 	       (plain >= 0x84000050 && plain <= 0x8400005f);
 }
 
+static uint32_t count_functions(const struct cl_iommu *iommu)
+{
+	return iommu->functions ? iommu->functions : 0x10000;
+}
+
 static void check_arm64(const struct parsed *p)
 {
 	bool root = p->config.flags & CL_CELL_ROOT;
 
-	require(p->gics == root && p->iommus <= root && !p->ports, "sections");
+	require(p->gics == root && (root || !p->has_iommus) && p->iommus <= CL_IOMMU_MAX &&
+			!p->ports,
+		"sections");
 	require(!root || !(p->config.flags & CL_CELL_DIRECT_IRQ), "direct interrupts of root");
 	for (unsigned int i = 0; i < p->regions; i++) {
 		const struct cl_memory *m = &p->memory[i];
 
 		require(!p->gics || !is_gic(p, m->virt, m->size), "region %u: GIC", i);
-		require(!p->iommus || !meet(m->virt, m->size, p->iommu.phys, CL_SMMU_SIZE),
-			"region %u: SMMU", i);
+		for (unsigned int j = 0; j < p->iommus; j++)
+			require(!meet(m->virt, m->size, p->iommu[j].phys, CL_SMMU_SIZE),
+				"region %u: SMMU", i);
 		require(!(p->config.flags & CL_CELL_VUART) ||
 				!meet(m->virt, m->size, CL_VUART_ADDRESS, CL_VUART_SIZE),
 			"region %u: UART", i);
@@ -180,6 +189,18 @@ static void check_arm64(const struct parsed *p)
 	for (unsigned int i = 0; i < p->chips; i++) {
 		require(p->chip[i].first >= 32 && p->chip[i].first < 1020, "chip %u", i);
 		require(!p->gics || p->chip[i].address == p->gic.dist_phys, "chip %u", i);
+	}
+	for (unsigned int i = 0; i < p->iommus; i++) {
+		const struct cl_iommu *a = &p->iommu[i];
+
+		require((wide)a->first + count_functions(a) <= 0x10000 &&
+				(wide)a->stream + count_functions(a) <= 0x10000,
+			"functions of %u", i);
+		for (unsigned int j = 0; j < i; j++)
+			require(!meet(a->phys, CL_SMMU_SIZE, p->iommu[j].phys, CL_SMMU_SIZE) &&
+					!meet(a->first, count_functions(a), p->iommu[j].first,
+					      count_functions(&p->iommu[j])),
+				"IOMMUs %u and %u", i, j);
 	}
 	require(p->calls <= CL_FIRMWARE_MAX, "%u calls", p->calls);
 	for (unsigned int i = 0; i < p->calls; i++) {
@@ -198,7 +219,7 @@ static void check_x86(const struct parsed *p)
 {
 	bool root = p->config.flags & CL_CELL_ROOT;
 
-	require(!p->gics && !p->iommus && !p->calls, "sections");
+	require(!p->gics && !p->has_iommus && !p->calls, "sections");
 	for (unsigned int i = 0; i < p->regions; i++) {
 		const struct cl_memory *m = &p->memory[i];
 
@@ -362,8 +383,20 @@ static bool root_has_pins(const struct parsed *root, const struct cl_irqchip *ch
 	return false;
 }
 
+static bool behind_iommu(const struct parsed *root, const struct cl_pci_device *device)
+{
+	bool found = !root->iommus;
+
+	for (unsigned int i = 0; i < root->iommus; i++)
+		found |= meet((wide)device->bus << 8 | device->devfn, 1, root->iommu[i].first,
+			      count_functions(&root->iommu[i]));
+	return found;
+}
+
 static bool root_has_device(const struct parsed *root, const struct cl_pci_device *device)
 {
+	if (!behind_iommu(root, device))
+		return false;
 	if (!root->has_pci)
 		return true;
 	for (unsigned int i = 0; i < root->devices; i++)

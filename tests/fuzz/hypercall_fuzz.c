@@ -173,12 +173,6 @@ void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code)
 	(void)code;
 }
 
-uint64_t vendor_page_bits(uint64_t flags)
-{
-	return PTE_P | PTE_US | (flags & CL_MEM_WRITE ? PTE_RW : 0) |
-	       (flags & CL_MEM_EXECUTE ? 0 : PTE_NX) | (flags & CL_MEM_IO ? PTE_PCD | PTE_PWT : 0);
-}
-
 int vendor_check(struct cl_finding *finding)
 {
 	(void)finding;

@@ -46,7 +46,7 @@ void machine_reset(void)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	}
 	memset((void *)LOCAL_PRIVATE, 0, PAGE_SIZE);
-	memset((void *)LOCAL_VMCB, 0, PAGE_SIZE);
+	memset((void *)LOCAL_CONTROL, 0, PAGE_SIZE);
 	memset((void *)LOCAL_TABLE, 0, PAGE_SIZE);
 	must_map((void *)LOCAL_WINDOWS, (LOCAL_PAGES - LOCAL_PAGE_WINDOWS) * PAGE_SIZE, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);

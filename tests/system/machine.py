@@ -152,6 +152,21 @@ class Machine:
     """
 
     def __init__(self, log_directory, kernel="6.1", arch="x86", files=None, image="", count=False, extra=(), **options):
+        self._set_up(log_directory, kernel, arch)
+        files = dict(files or {})
+        if count:
+            text = HYPERVISOR_TEXT[arch] if count is True else count
+            plugin = initramfs.BUILD / "icount" / "hvcount.so"
+            self._counts = self.log_directory / "hvcount.json"
+            extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
+            files["usr/bin/mark"] = initramfs.BUILD / "icount" / arch / "mark"
+        try:
+            self._boot(initrd(kernel, files, image, arch, options.get("gic")), qemu_command(kernel, arch, extra=extra, **options))
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, log_directory, kernel, arch):
         self.log_directory = pathlib.Path(log_directory).absolute()
         shutil.rmtree(self.log_directory, ignore_errors=True)
         self.log_directory.mkdir(parents=True)
@@ -169,18 +184,6 @@ class Machine:
         # Sockets have short names: the log directory's may be too long.
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="cloister-"))
         self._commands = open(self.log_directory / "commands.log", "w", encoding="utf-8")
-        files = dict(files or {})
-        if count:
-            text = HYPERVISOR_TEXT[arch] if count is True else count
-            plugin = initramfs.BUILD / "icount" / "hvcount.so"
-            self._counts = self.log_directory / "hvcount.json"
-            extra = [*extra, "-plugin", f"{plugin},text={text},out={self._counts}"]
-            files["usr/bin/mark"] = initramfs.BUILD / "icount" / arch / "mark"
-        try:
-            self._boot(initrd(kernel, files, image, arch, options.get("gic")), qemu_command(kernel, arch, extra=extra, **options))
-        except BaseException:
-            self.close()
-            raise
 
     def __enter__(self):
         return self
@@ -244,7 +247,7 @@ class Machine:
 
     def _report(self, message):
         lines = [f"{message}; logs are in {self.log_directory}"]
-        for name in ("qemu.log", "console.log", "inmate.log"):
+        for name in ("qemu.log", "bochs.log", "console.log", "inmate.log"):
             try:
                 text = (self.log_directory / name).read_text("utf-8", "replace")
             except FileNotFoundError:

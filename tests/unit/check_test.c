@@ -896,33 +896,67 @@ TEST(gic)
 
 TEST(iommu)
 {
-	static const struct cl_iommu smmu[] = { { .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3 } };
-	static const struct cl_iommu two[] = { { .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3 },
-					       { .phys = 0x9070000, .kind = CL_IOMMU_SMMUV3 } };
+	static const struct cl_iommu all[] = { { .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3 } };
+	static const struct cl_iommu two[] = {
+		{ .phys = 0x9050000, .kind = CL_IOMMU_SMMUV3, .functions = 0x100 },
+		{ .phys = 0x9070000,
+		  .kind = CL_IOMMU_SMMUV3,
+		  .first = 0x200,
+		  .functions = 0x100,
+		  .stream = 0x4000 },
+	};
+	static const struct cl_iommu many[CL_IOMMU_MAX + 1];
+	static const struct cl_pci_device devices[] = { { 0, 0, 0x28, 0 }, { 0, 2, 0xff, 0 } };
 	struct arm64 *a = calloc(1, sizeof(*a));
+	struct cl_pci_device *device;
 	struct cl_iommu *iommu;
 	struct blob *b;
 
 	(void)state;
 	build_arm64(a);
 	b = &a->root;
-	iommu = BLOB_ADD(b, CL_SEC_IOMMU, smmu);
+	iommu = BLOB_ADD(b, CL_SEC_IOMMU, all);
 	assert_int_equal(check_arm64(b), 0);
 	WITH(iommu->kind, 0, BAD_ARM64(b, "IOMMU", 0, "kind", 0, 1));
 	WITH(iommu->kind, 2, BAD_ARM64(b, "IOMMU", 0, "kind", 2, 1));
 	WITH(iommu->reserved, 1, BAD_ARM64(b, "IOMMU", 0, "reserved", 1, 0));
+	WITH(iommu->reserved2, 1, BAD_ARM64(b, "IOMMU", 0, "reserved", 1, 0));
 	WITH(iommu->phys, 0, BAD_ARM64(b, "IOMMU", 0, "phys", 0, 0x20000));
 	WITH(iommu->phys, 0x9051000, BAD_ARM64(b, "IOMMU", 0, "phys", 0x9051000, 0x10000));
 	WITH(iommu->phys, 1ULL << 40, BAD_ARM64(b, "IOMMU", 0, "phys", 1ULL << 40, 1ULL << 40));
+	WITH(iommu->first, 1, BAD_ARM64(b, "IOMMU", 0, "functions", 0, 1));
+	WITH(iommu->stream, 1, BAD_ARM64(b, "IOMMU", 0, "functions", 0, 1));
 	/* its registers are nobody's memory */
 	WITH(a->memory->phys, 0x9060000,
 	     WITH(a->memory->virt, 0x9060000,
 		  BAD_ARM64(b, "memory region", 0, "virt", 0x9060000, 0x9050000)));
-	build_arm64(a);
-	BLOB_ADD(&a->root, CL_SEC_IOMMU, two);
-	BAD_ARM64(&a->root, "IOMMU", 0, "count", 2, 1);
-	BLOB_ADD(&a->cell, CL_SEC_IOMMU, smmu);
+	BLOB_ADD(&a->cell, CL_SEC_IOMMU, all);
 	BAD_ARM64(&a->cell, "IOMMU", 0, "count", 1, 0);
+
+	build_arm64(a);
+	iommu = BLOB_ADD(b, CL_SEC_IOMMU, two);
+	device = BLOB_ADD(&a->cell, CL_SEC_PCI, devices);
+	assert_int_equal(check_arm64(b), 0);
+	WITH(iommu[1].phys, 0x9060000, BAD_ARM64(b, "IOMMU", 1, "phys", 0x9060000, 0));
+	WITH(iommu[1].first, 0xff, BAD_ARM64(b, "IOMMU", 1, "first", 0xff, 0));
+	WITH(iommu[0].functions, 0, BAD_ARM64(b, "IOMMU", 1, "first", 0x200, 0));
+	WITH(iommu[1].first, 0xff01, BAD_ARM64(b, "IOMMU", 1, "first", 0xff01, 0x10000));
+	WITH(iommu[1].first, 0xffffffff, BAD_ARM64(b, "IOMMU", 1, "first", 0xffffffff, 0x10000));
+	WITH(iommu[1].functions, 0xffffffff, BAD_ARM64(b, "IOMMU", 1, "first", 0x200, 0x10000));
+	WITH(iommu[1].stream, 0xff01, BAD_ARM64(b, "IOMMU", 1, "stream", 0xff01, 0x10000));
+	WITH(iommu[1].stream, 0xffffffff, BAD_ARM64(b, "IOMMU", 1, "stream", 0xffffffff, 0x10000));
+	WITH(a->memory->phys, 0x9080000,
+	     WITH(a->memory->virt, 0x9080000,
+		  BAD_ARM64(b, "memory region", 0, "virt", 0x9080000, 0x9070000)));
+	/* A cell's devices are behind one of them. */
+	assert_int_equal(cl_check_against_root(&a->cell.config, &b->config, &finding), 0);
+	WITH(device[1].bus, 1,
+	     assert_finding(cl_check_against_root(&a->cell.config, &b->config, &finding), -EINVAL,
+			    "PCI device", 1, "devfn", 0x1ff, 0));
+
+	build_arm64(a);
+	BLOB_ADD(b, CL_SEC_IOMMU, many);
+	BAD_ARM64(b, "IOMMU", 0, "count", CL_IOMMU_MAX + 1, CL_IOMMU_MAX);
 	free(a);
 }
 

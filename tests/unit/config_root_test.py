@@ -100,11 +100,40 @@ class ConfigRoot(unittest.TestCase):
 
     def test_device_tree_smmu(self):
         source = self.assert_in_config(
-            "qemu-virt-smmu", "CLOISTER_IOMMU(.kind = CL_IOMMU_SMMUV3, .phys = 0x9050000);",
+            "qemu-virt-smmu", "CLOISTER_IOMMU(\n\t{ .kind = CL_IOMMU_SMMUV3, .phys = 0x9050000 });",
             "initcall_blacklist=arm_smmu_driver_init")
         self.assertNotIn("{ 0x9050000,", source)
         self.build_and_check(source, "qemu-hello.c", "qemu-smp.c", arch="arm64")
         self.assertNotIn("IOMMU", self.assert_in_config("qemu-virt-gicv3"))
+
+    def test_device_tree_two_smmus(self):
+        """Each has a part of the functions; what cannot be said in a config is left out."""
+        with tempfile.TemporaryDirectory() as directory:
+            machine = pathlib.Path(directory) / "machine"
+            shutil.copytree(HERE / "machines/qemu-virt-smmu", machine)
+            tree = machine / "sys/firmware/fdt"
+
+            def put(node, name, *words):
+                self.assertEqual(run("fdtput", "-t", "x", tree, node, name, *words).returncode, 0)
+
+            bridge = "/" + next(name for name in run("fdtget", "-l", tree, "/").stdout.split() if name.startswith("pcie@"))
+            first = run("fdtget", "-t", "x", tree, bridge, "iommu-map").stdout.split()[1]
+            self.assertEqual(run("fdtput", "-c", tree, "/second@a000000").returncode, 0)
+            self.assertEqual(run("fdtput", "-t", "s", tree, "/second@a000000", "compatible", "arm,smmu-v3").returncode, 0)
+            put("/second@a000000", "reg", "0", "a000000", "0", "20000")
+            put("/second@a000000", "phandle", "7777")
+            # the first one's in two pieces that are one
+            put(bridge, "iommu-map", "0", first, "0", "80", "80", first, "80", "80", "100", "7777", "4000", "200")
+            result = config_root(machine)
+            self.assertIn("CLOISTER_IOMMU(\n\t{ .kind = CL_IOMMU_SMMUV3, .phys = 0x9050000,\n"
+                          "\t  .first = 0x0, .functions = 0x100, .stream = 0x0 },\n"
+                          "\t{ .kind = CL_IOMMU_SMMUV3, .phys = 0xa000000,\n"
+                          "\t  .first = 0x100, .functions = 0x200, .stream = 0x4000 });", result.stdout)
+            self.build_and_check(result.stdout, "qemu-hello.c", arch="arm64")
+            for words in (("0", first, "0", "80", "80", "7777", "4000", "80", "100", first, "100", "80"),
+                          ("0", first, "ff00", "200"), ("0", "5555", "0", "10000")):
+                put(bridge, "iommu-map", *words)
+                self.assertNotIn("IOMMU", config_root(machine).stdout)
 
     def test_device_tree_firmware(self):
         """Calls that nodes name, if they may be in a config at all: not PSCI's, no yielding ones."""

@@ -203,7 +203,7 @@ class Arm64(Image, unittest.TestCase):
     # Frequent exits, see __no_canary; they have no arrays. Written before there is a canary: boot_cpu().
     no_canary = ("trap_sync", "trap_irq", "trap_fiq", "vgic_interrupt", "boot_cpu")
     settled = ("hv_l1", "hv_l2", "hv_l3", "device_tables", "exit_tables", "hv_phys", "cpu_count", "phys_bits", "ecam_start", "ecam_end",
-               "gic", "gic_dist_phys", "gic_maintenance_irq", "lines", "redist_stride", "buses", "smmu_phys", "__stack_chk_guard")
+               "gic", "gic_dist_phys", "gic_maintenance_irq", "lines", "redist_stride", "smmus", "root_bus", "__stack_chk_guard")
     constant = ("image_system", "sysreg_policy", "writable")
     # Of the assembler text, jumped to with an empty stack or with what the guest's registers take.
     resume = ("arm64_resume", "restore_all", "restore_early", "arm64_halt")

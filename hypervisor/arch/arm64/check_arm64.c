@@ -74,19 +74,17 @@ static int check_gic_hole(struct check *c, const struct cl_memory *m)
 	return 0;
 }
 
-/* Nor are the registers of the IOMMU, which the hypervisor alone uses. */
+/* Nor are the registers of the IOMMUs, which the hypervisor alone uses. */
 static int check_iommu_hole(struct check *c, const struct cl_memory *m)
 {
-	const struct cl_section *section = cl_find_section(c->config, CL_SEC_IOMMU);
 	struct cl_iommu iommu;
+	uint32_t i;
 
-	if (!section)
-		return 0;
-	cl_get_entry(section, 0, &iommu, sizeof(iommu));
-	if (overlap(virt_range(m), (struct range){ iommu.phys, CL_SMMU_SIZE }))
-		return refuse(c, "virt", m->virt, iommu.phys,
-			      "addresses without the IOMMU at @ (CLOISTER_IOMMU): the hypervisor "
-			      "has it");
+	cl_for_each(cl_find_section(c->config, CL_SEC_IOMMU), i, iommu)
+		if (overlap(virt_range(m), (struct range){ iommu.phys, CL_SMMU_SIZE }))
+			return refuse(c, "virt", m->virt, iommu.phys,
+				      "addresses without the IOMMU at @ (CLOISTER_IOMMU): the "
+				      "hypervisor has it");
 	return 0;
 }
 
@@ -194,26 +192,87 @@ static int check_gic(struct check *c)
 	return 0;
 }
 
+static struct range functions_of(const struct cl_iommu *iommu)
+{
+	return (struct range){ iommu->first, iommu->functions ? iommu->functions : CL_FUNCTIONS };
+}
+
+static int check_iommu_functions(struct check *c, const struct cl_iommu *iommu)
+{
+	if (!iommu->functions && (iommu->first | iommu->stream))
+		return refuse(c, "functions", 0, 1,
+			      "at least @; 0 is for all functions, with first and stream 0, too");
+	if (iommu->first > CL_FUNCTIONS || iommu->functions > CL_FUNCTIONS - iommu->first)
+		return refuse(c, "first", iommu->first, CL_FUNCTIONS,
+			      "a function (bus << 8 | devfn) that with the others is below @");
+	if (iommu->stream > CL_FUNCTIONS || iommu->functions > CL_FUNCTIONS - iommu->stream)
+		return refuse(c, "stream", iommu->stream, CL_FUNCTIONS,
+			      "a stream id that with those of the other functions is below @");
+	return 0;
+}
+
 static int check_iommu(struct check *c)
 {
 	const struct cl_section *section = check_look_at(c, CL_SEC_IOMMU);
-	struct cl_iommu iommu;
+	struct cl_iommu iommu, other;
+	uint32_t i;
+	int err;
 
-	if (!section)
-		return 0;
-	if (!is_root(c))
+	if (section && !is_root(c))
 		return check_absent(c, CL_SEC_IOMMU, "@: only the root cell describes an IOMMU");
-	if (section->count != 1)
-		return refuse(c, "count", section->count, 1,
-			      "@: it is for all PCI devices, or leave CLOISTER_IOMMU out");
-	cl_get_entry(section, 0, &iommu, sizeof(iommu));
-	if (iommu.kind != CL_IOMMU_SMMUV3)
-		return refuse(c, "kind", iommu.kind, CL_IOMMU_SMMUV3, "@ (CL_IOMMU_SMMUV3)");
-	if (!iommu.phys)
-		return refuse(c, "phys", 0, CL_SMMU_SIZE, "the address of its registers");
-	if (iommu.reserved)
-		return refuse(c, "reserved", iommu.reserved, 0, "@");
-	return check_range(c, "phys", iommu.phys, CL_SMMU_SIZE, SMMU_ALIGN);
+	if (section && section->count > CL_IOMMU_MAX)
+		return refuse(c, "count", section->count, CL_IOMMU_MAX, "at most @");
+	cl_for_each(section, c->index, iommu) {
+		if (iommu.kind != CL_IOMMU_SMMUV3)
+			return refuse(c, "kind", iommu.kind, CL_IOMMU_SMMUV3,
+				      "@ (CL_IOMMU_SMMUV3)");
+		if (!iommu.phys)
+			return refuse(c, "phys", 0, CL_SMMU_SIZE, "the address of its registers");
+		if (iommu.reserved | iommu.reserved2)
+			return refuse(c, "reserved", iommu.reserved | iommu.reserved2, 0, "@");
+		err = check_range(c, "phys", iommu.phys, CL_SMMU_SIZE, SMMU_ALIGN);
+		if (!err)
+			err = check_iommu_functions(c, &iommu);
+		if (err)
+			return err;
+		for (i = 0; i < c->index; i++) {
+			cl_get_entry(section, i, &other, sizeof(other));
+			if (overlap((struct range){ iommu.phys, CL_SMMU_SIZE },
+				    (struct range){ other.phys, CL_SMMU_SIZE }))
+				return refuse(c, "phys", iommu.phys, i,
+					      "registers that are not those of entry @");
+			if (overlap(functions_of(&iommu), functions_of(&other)))
+				return refuse(c, "first", iommu.first, i,
+					      "functions that are not behind entry @");
+		}
+	}
+	return 0;
+}
+
+/* With an IOMMU, a cell has no functions that are not behind one. */
+static int root_iommu(struct check *c, const struct cl_config *root)
+{
+	const struct cl_section *section = cl_find_section(root, CL_SEC_IOMMU);
+	const struct cl_section *devices = check_look_at(c, CL_SEC_PCI);
+	struct cl_pci_device device;
+	struct cl_iommu iommu;
+	uint32_t i;
+
+	if (!section || !section->count)
+		return 0;
+	cl_for_each(devices, c->index, device) {
+		bool behind = false;
+
+		cl_for_each(section, i, iommu)
+			behind |= inside((uint64_t)device.bus << 8 | device.devfn,
+					 functions_of(&iommu));
+		if (!behind)
+			return refuse(
+				c, "devfn", device.bus << 8 | device.devfn, 0,
+				"a device (bus << 8 | devfn) that is behind an IOMMU of the root "
+				"config");
+	}
+	return 0;
 }
 
 static struct range calls(const struct cl_firmware *firmware)
@@ -311,5 +370,7 @@ int arm64_check_pair(struct check *c, const struct cl_config *b)
 
 int arm64_check_root(struct check *c, const struct cl_config *root)
 {
-	return root_firmware(c, root);
+	int err = root_iommu(c, root);
+
+	return err ? err : root_firmware(c, root);
 }

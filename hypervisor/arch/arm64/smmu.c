@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SMMUv3 (ARM IHI 0070): what PCI functions reach of memory. A function's stream id is its bus << 8
- * | device << 3 | function. Root's functions translate by root's stage-2 table, those of a cell by
- * the cell's from its start to its stop, and not at all before and after that. All stream tables of
- * a bus are root's as long as no cell has had a function there.
+ * SMMUv3 (ARM IHI 0070), one or several: what PCI functions reach of memory. The config says which
+ * functions are behind which, and with which stream ids. Root's translate by root's stage-2 table,
+ * those of a cell by the cell's from its start to its stop, and not at all before and after that.
+ * Streams of which the config says nothing are root's. All stream tables of a bus (256 streams) are
+ * root's, and the same, as long as no cell has had a function there.
  *
  * Commands are given under the management lock, but for those of enable.
  */
@@ -86,25 +87,42 @@
 
 #define ANSWER_MS 1000
 
-static volatile char *page0 __ro_after_init, *page1 __ro_after_init;
-static uint64_t smmu_phys __ro_after_init; /* 0: there is none, or the config leaves it alone */
-static uint64_t *buses __ro_after_init;	   /* the first level */
+static struct smmu {
+	uint64_t phys;
+	volatile char *page0, *page1;
+	/* Functions (bus << 8 | devfn) first to first + functions - 1 have streams from stream on. */
+	uint32_t first, functions, stream;
+	uint64_t *buses; /* the first level */
+	uint64_t *commands, *events;
+	unsigned int command_bits, event_bits;
+} smmus[CL_IOMMU_MAX] __ro_after_init;
+
+static struct queues {
+	uint32_t command_prod, event_cons;
+} queues[CL_IOMMU_MAX];
+
+static unsigned int smmu_count
+	__ro_after_init;		   /* 0: there is none, or the config leaves it alone */
 static uint64_t *root_bus __ro_after_init; /* of all buses on which only root has functions */
-static uint64_t *commands __ro_after_init, *events __ro_after_init;
-static unsigned int command_bits __ro_after_init, event_bits __ro_after_init;
-static uint32_t command_prod, event_cons;
 static bool entering, running, broken;
 
-static void write64(unsigned int offset, uint64_t value)
+#define for_each_smmu(s) for (const struct smmu *s = smmus; s < smmus + smmu_count; s++)
+
+static struct queues *queues_of(const struct smmu *smmu)
 {
-	*(volatile uint64_t *)(page0 + offset) = value;
+	return &queues[smmu - smmus];
 }
 
-static bool wait_for(unsigned int offset, uint32_t mask, uint32_t value)
+static void write64(const struct smmu *smmu, unsigned int offset, uint64_t value)
+{
+	*(volatile uint64_t *)(smmu->page0 + offset) = value;
+}
+
+static bool wait_for(const struct smmu *smmu, unsigned int offset, uint32_t mask, uint32_t value)
 {
 	uint64_t start = arch_timestamp(), limit = ANSWER_MS * arch_ticks_per_ms();
 
-	while ((mmio_read32(page0 + offset) & mask) != value) {
+	while ((mmio_read32(smmu->page0 + offset) & mask) != value) {
 		if (arch_timestamp() - start > limit)
 			return false;
 		cpu_relax();
@@ -112,35 +130,44 @@ static bool wait_for(unsigned int offset, uint32_t mask, uint32_t value)
 	return true;
 }
 
-static bool set_control(uint32_t value)
+static bool set_control(const struct smmu *smmu, uint32_t value)
 {
-	mmio_write32(page0 + CR0, value);
-	return wait_for(CR0ACK, CR0_SMMUEN | CR0_EVENTQEN | CR0_CMDQEN, value);
+	mmio_write32(smmu->page0 + CR0, value);
+	return wait_for(smmu, CR0ACK, CR0_SMMUEN | CR0_EVENTQEN | CR0_CMDQEN, value);
 }
 
-static void put_command(uint64_t word0, uint64_t word1)
+static void put_command(const struct smmu *smmu, uint64_t word0, uint64_t word1)
 {
-	uint64_t *entry = commands + 2 * (command_prod & (BIT(command_bits) - 1));
+	uint32_t *prod = &queues_of(smmu)->command_prod;
+	uint64_t *entry = smmu->commands + 2 * (*prod & (BIT(smmu->command_bits) - 1));
 
 	entry[0] = word0;
 	entry[1] = word1;
 	/* One bit more than an index has says how often it has wrapped. */
-	command_prod = (command_prod + 1) & (uint32_t)(BIT(command_bits + 1) - 1);
+	*prod = (*prod + 1) & (uint32_t)(BIT(smmu->command_bits + 1) - 1);
 }
 
 /* Every command is followed by this before the next: the queue is never full. */
+static void command_to(const struct smmu *smmu, uint64_t word0, uint64_t word1)
+{
+	const uint32_t *prod = &queues_of(smmu)->command_prod;
+
+	put_command(smmu, word0, word1);
+	put_command(smmu, CMD_SYNC, 0);
+	full_barrier();
+	mmio_write32(smmu->page0 + CMDQ_PROD, *prod);
+	if (!broken &&
+	    !wait_for(smmu, CMDQ_CONS, (uint32_t)(BIT(smmu->command_bits + 1) - 1), *prod)) {
+		broken = true;
+		log_error("the SMMU at 0x%lx does not answer (SMMU_CMDQ_CONS 0x%x, expected 0x%x): "
+			  "no cell can be started any more",
+			  smmu->phys, mmio_read32(smmu->page0 + CMDQ_CONS), *prod);
+	}
+}
+
 static void command(uint64_t word0, uint64_t word1)
 {
-	put_command(word0, word1);
-	put_command(CMD_SYNC, 0);
-	asm volatile("dsb ish" : : : "memory");
-	mmio_write32(page0 + CMDQ_PROD, command_prod);
-	if (!broken && !wait_for(CMDQ_CONS, (uint32_t)(BIT(command_bits + 1) - 1), command_prod)) {
-		broken = true;
-		log_error("the SMMU does not answer (SMMU_CMDQ_CONS 0x%x, expected 0x%x): no cell "
-			  "can be started any more",
-			  mmio_read32(page0 + CMDQ_CONS), command_prod);
-	}
+	for_each_smmu(smmu) command_to(smmu, word0, word1);
 }
 
 static void forget_streams(void)
@@ -169,7 +196,7 @@ static void fill_stream(uint64_t *ste, const struct cell *cell)
 	ste[1] = STE_SHCFG_INCOMING;
 	ste[2] = stream_control(cell);
 	ste[3] = stream_table(cell);
-	asm volatile("dsb ish" : : : "memory");
+	full_barrier();
 	WRITE_ONCE(ste[0], STE_STAGE2);
 }
 
@@ -178,11 +205,38 @@ static uint64_t bus_entry(const uint64_t *table)
 	return virt_to_phys(table) | L1_SPAN;
 }
 
-static uint64_t *stream_of(uint32_t bdf)
+static uint64_t *bus_table(const struct smmu *smmu, uint32_t stream)
 {
-	uint64_t *table = phys_to_virt(buses[bdf >> SPLIT] & PAGE_MASK);
+	return phys_to_virt(smmu->buses[stream >> SPLIT] & PAGE_MASK);
+}
 
-	return table + (bdf & (BIT(SPLIT) - 1)) * STE_WORDS;
+static uint64_t *stream_entry(const struct smmu *smmu, uint32_t stream)
+{
+	return bus_table(smmu, stream) + (stream & (BIT(SPLIT) - 1)) * STE_WORDS;
+}
+
+/* What a function is behind, and its stream there; NULL: nothing keeps it from any memory. */
+static const struct smmu *smmu_of(uint32_t bdf, uint32_t *stream)
+{
+	for_each_smmu(smmu)
+	{
+		*stream = smmu->stream + bdf - smmu->first;
+		if (bdf - smmu->first < smmu->functions)
+			return smmu;
+	}
+	return NULL;
+}
+
+/* A cell's functions have one, for the config check asks for that. */
+static void set_stream(uint32_t bdf, const struct cell *owner)
+{
+	uint32_t stream;
+	const struct smmu *smmu = smmu_of(bdf, &stream);
+
+	if (smmu && owner)
+		fill_stream(stream_entry(smmu, stream), owner);
+	else if (smmu)
+		WRITE_ONCE(*stream_entry(smmu, stream), STE_ABORT);
 }
 
 #define for_each_function(cell, bdf) \
@@ -195,12 +249,12 @@ static uint64_t *stream_of(uint32_t bdf)
 static void move_streams(const struct cell *cell, const struct cell *owner)
 {
 	for_each_function(cell, bdf)
-		WRITE_ONCE(*stream_of(bdf), STE_ABORT);
+		set_stream(bdf, NULL);
 	forget_streams();
 	if (!owner)
 		return;
 	for_each_function(cell, bdf)
-		fill_stream(stream_of(bdf), owner);
+		set_stream(bdf, owner);
 	forget_streams();
 }
 
@@ -209,17 +263,19 @@ int smmu_init_cell(const struct cell *cell)
 	if (!running)
 		return 0; /* as the root cell is made */
 	for_each_function(cell, bdf) {
+		uint32_t stream;
+		const struct smmu *smmu = smmu_of(bdf, &stream);
 		uint64_t *table;
 
-		if (buses[bdf >> SPLIT] != bus_entry(root_bus))
+		if (!smmu || bus_table(smmu, stream) != root_bus)
 			continue;
 		/* The bus keeps it until Cloister is disabled. */
 		table = page_alloc_aligned(BUS_PAGES);
 		if (!table)
 			return -ENOMEM;
 		memcpy(table, root_bus, BUS_PAGES * PAGE_SIZE);
-		asm volatile("dsb ish" : : : "memory");
-		WRITE_ONCE(buses[bdf >> SPLIT], bus_entry(table));
+		full_barrier();
+		WRITE_ONCE(smmu->buses[stream >> SPLIT], bus_entry(table));
 		forget_streams();
 	}
 	return 0;
@@ -264,107 +320,129 @@ static uint32_t translated_for(const uint64_t *ste)
 	return CL_NO_CELL;
 }
 
-void smmu_inspect(struct inspection *inspection)
+/* Streams without a function are root's; if not, they are shown as if there were one of that id. */
+static void inspect_streams(struct inspection *inspection, const struct smmu *smmu)
 {
-	struct cl_inspect_record streams = { .kind = CL_INSPECT_STREAM,
-					     .size = 1,
-					     .access = CL_MEM_READ | CL_MEM_WRITE };
+	struct cl_inspect_record record = { .kind = CL_INSPECT_STREAM,
+					    .size = 1,
+					    .access = CL_MEM_READ | CL_MEM_WRITE };
 
-	if (!running)
-		return;
-	for (streams.start = 0; streams.start < BIT(STREAM_BITS); streams.start++) {
-		const uint64_t *ste = stream_of((uint32_t)streams.start);
+	for (uint32_t stream = 0; stream < BIT(STREAM_BITS); stream++) {
+		const uint64_t *ste = stream_entry(smmu, stream);
+		bool has_function = stream - smmu->stream < smmu->functions;
 
 		if (ste[0] == STE_ABORT)
 			continue;
-		streams.cell = translated_for(ste);
-		inspect_add(inspection, &streams);
+		record.cell = translated_for(ste);
+		record.start = has_function ? smmu->first + stream - smmu->stream : stream;
+		if (has_function || record.cell != 0)
+			inspect_add(inspection, &record);
 	}
 }
 
-#ifdef CONFIG_FAULT_INJECT
-int64_t smmu_misdirect(uint32_t stream, const struct cell *cell)
+void smmu_inspect(struct inspection *inspection)
 {
-	uint64_t *ste;
+	if (!running)
+		return;
+	for_each_smmu(smmu) inspect_streams(inspection, smmu);
+}
 
-	if (!running || stream >= BIT(STREAM_BITS))
+#ifdef CONFIG_FAULT_INJECT
+int64_t smmu_misdirect(uint32_t bdf, const struct cell *cell)
+{
+	uint32_t stream;
+	const struct smmu *smmu = smmu_of(bdf, &stream);
+
+	if (!running || !smmu)
 		return -EINVAL;
-	ste = stream_of(stream);
-	WRITE_ONCE(*ste, STE_ABORT);
+	set_stream(bdf, NULL);
 	forget_streams();
 	if (cell)
-		fill_stream(ste, cell);
+		set_stream(bdf, cell);
 	else
-		WRITE_ONCE(*ste, STE_BYPASS);
+		WRITE_ONCE(*stream_entry(smmu, stream), STE_BYPASS);
 	forget_streams();
 	return 0;
 }
 #endif
 
-static struct cell *owner_of(uint32_t stream)
+static struct cell *owner_of(uint32_t bdf)
 {
 	for (unsigned int i = 1; i < CONFIG_MAX_CELLS; i++)
-		if (cells[i] && pci_owns(cells[i], stream))
+		if (cells[i] && pci_owns(cells[i], bdf))
 			return cells[i];
 	return &root_cell;
 }
 
-static void report(const uint64_t *event)
+static void report(const struct smmu *smmu, const uint64_t *event)
 {
 	uint32_t type = EVENT_TYPE(event[0]), stream = EVENT_STREAM(event[0]);
-	struct cell *cell = owner_of(stream);
+	bool has_function = stream - smmu->stream < smmu->functions;
+	uint32_t bdf = smmu->first + stream - smmu->stream;
+	struct cell *cell = has_function ? owner_of(bdf) : &root_cell;
 	const char *what = event[1] & EVENT_READ ? "read of" : "write to";
 
 	if (__atomic_fetch_add(&cell->denied, 1, __ATOMIC_RELAXED) >= DENIED_LINES)
 		return;
 	if (type < F_TRANSLATION || type > F_PERMISSION)
 		what = "use of";
-	log_write(CL_LOG_WARNING, cell->id,
-		  "SMMU: device %02x:%02x.%u (cell '%s'): refused %s address 0x%lx (event 0x%x)",
-		  stream >> 8, stream >> 3 & 0x1f, stream & 7, cell->info->name, what, event[2],
-		  type);
+	if (has_function)
+		log_write(CL_LOG_WARNING, cell->id,
+			  "SMMU: device %02x:%02x.%u (cell '%s'): refused %s address 0x%lx (event "
+			  "0x%x)",
+			  bdf >> 8, bdf >> 3 & 0x1f, bdf & 7, cell->info->name, what, event[2],
+			  type);
+	else
+		log_write(CL_LOG_WARNING, cell->id,
+			  "SMMU at 0x%lx: stream 0x%x: refused %s address 0x%lx (event 0x%x)",
+			  smmu->phys, stream, what, event[2], type);
 }
 
 /* One record of those that differ in nothing but the address: a device writes in many pieces. */
+static void poll(const struct smmu *smmu)
+{
+	const uint32_t mask = (uint32_t)(BIT(smmu->event_bits + 1) - 1);
+	uint32_t *cons = &queues_of(smmu)->event_cons;
+	uint64_t event[EVENT_WORDS], last[2] = { 0, 0 };
+	uint32_t prod = mmio_read32(smmu->page1 + EVENTQ_PROD);
+
+	if (prod == *cons)
+		return;
+	full_barrier();
+	/* Not more than there were on arrival: the devices cannot keep us here. */
+	while ((*cons ^ prod) & mask) {
+		memcpy(event, smmu->events + EVENT_WORDS * (*cons & (mask >> 1)), sizeof(event));
+		if (memcmp(last, event, sizeof(last)))
+			report(smmu, event);
+		memcpy(last, event, sizeof(last));
+		*cons = (*cons & ~mask) | ((*cons + 1) & mask);
+	}
+	if ((*cons ^ prod) & QUEUE_OVERFLOW)
+		log_info("SMMU at 0x%lx: further events were lost", smmu->phys);
+	*cons = prod;
+	full_barrier();
+	mmio_write32(smmu->page1 + EVENTQ_CONS, *cons);
+}
+
 void smmu_poll(void)
 {
-	const uint32_t mask = (uint32_t)(BIT(event_bits + 1) - 1);
-	uint64_t event[EVENT_WORDS], last[2] = { 0, 0 };
-	uint32_t prod;
-
-	if (!running)
-		return;
-	prod = mmio_read32(page1 + EVENTQ_PROD);
-	if (prod == event_cons)
-		return;
-	asm volatile("dsb ish" : : : "memory");
-	/* Not more than there were on arrival: the devices cannot keep us here. */
-	while ((event_cons ^ prod) & mask) {
-		memcpy(event, events + EVENT_WORDS * (event_cons & (mask >> 1)), sizeof(event));
-		if (memcmp(last, event, sizeof(last)))
-			report(event);
-		memcpy(last, event, sizeof(last));
-		event_cons = (event_cons & ~mask) | ((event_cons + 1) & mask);
-	}
-	if ((event_cons ^ prod) & QUEUE_OVERFLOW)
-		log_info("SMMU: further events were lost");
-	event_cons = prod;
-	asm volatile("dsb ish" : : : "memory");
-	mmio_write32(page1 + EVENTQ_CONS, event_cons);
+	if (running)
+		for_each_smmu(smmu) poll(smmu);
 }
 
 bool smmu_is_at(uint64_t address)
 {
-	return smmu_phys && address - smmu_phys < CL_SMMU_SIZE;
+	for_each_smmu(smmu) if (address - smmu->phys < CL_SMMU_SIZE) return true;
+	return false;
 }
 
-static int check_features(void)
+static int check_features(struct smmu *smmu)
 {
-	uint32_t idr0 = mmio_read32(page0 + IDR0), idr1 = mmio_read32(page0 + IDR1);
-	uint32_t idr5 = mmio_read32(page0 + IDR5), needed;
+	uint32_t idr0 = mmio_read32(smmu->page0 + IDR0), idr1 = mmio_read32(smmu->page0 + IDR1);
+	uint32_t idr5 = mmio_read32(smmu->page0 + IDR5), needed;
 
-	if (mmio_read32(page0 + CR0) & CR0_SMMUEN)
-		return cell_refuse(EBUSY, "IOMMU", "phys", smmu_phys, 0,
+	if (mmio_read32(smmu->page0 + CR0) & CR0_SMMUEN)
+		return cell_refuse(EBUSY, "IOMMU", "phys", smmu->phys, 0,
 				   "an SMMU that Linux does not use: boot with "
 				   "initcall_blacklist=arm_smmu_driver_init, or no such node");
 	needed = IDR0_S2P | IDR0_AARCH64 | IDR0_COHACC | IDR0_TWO_LEVELS;
@@ -380,77 +458,118 @@ static int check_features(void)
 		return cell_refuse(ENODEV, "IOMMU", "phys", idr5, pa_range(),
 				   "an SMMUv3 with pages of 4 KiB and addresses as wide as the "
 				   "CPUs' (SMMU_IDR5.OAS at least @)");
-	command_bits = MIN(IDR1_CMDQS(idr1), 8);
-	event_bits = MIN(IDR1_EVENTQS(idr1), 7);
+	smmu->command_bits = MIN(IDR1_CMDQS(idr1), 8);
+	smmu->event_bits = MIN(IDR1_EVENTQS(idr1), 7);
+	return 0;
+}
+
+static int no_memory(void)
+{
+	return cell_refuse(ENOMEM, "platform", "hv_size", info.head.hv_size, 0,
+			   "not enough hypervisor memory for the SMMU; enlarge hv_size");
+}
+
+static int init_one(struct smmu *smmu, unsigned int number, const struct cl_iommu *iommu)
+{
+	int err;
+
+	smmu->phys = iommu->phys;
+	smmu->first = iommu->first;
+	smmu->functions = iommu->functions ? iommu->functions : CL_FUNCTIONS;
+	smmu->stream = iommu->stream;
+	smmu->page0 = map_device(DEVICE_PAGE_SMMU + 2 * number, smmu->phys);
+	smmu->page1 = map_device(DEVICE_PAGE_SMMU + 2 * number + 1, smmu->phys + PAGE_1);
+	err = check_features(smmu);
+	if (err)
+		return err;
+	smmu->buses = page_alloc(1);
+	smmu->commands = page_alloc(1);
+	smmu->events = page_alloc(1);
+	if (!smmu->buses || !smmu->commands || !smmu->events)
+		return no_memory();
+	for (unsigned int i = 0; i < BUSES; i++)
+		smmu->buses[i] = bus_entry(root_bus);
 	return 0;
 }
 
 int smmu_init(void)
 {
 	const struct cl_section *section = cl_find_section(root_cell.config, CL_SEC_IOMMU);
-	struct cl_iommu iommu;
-	int err;
 
-	if (!section)
+	if (!section || !section->count)
 		return 0;
-	cl_get_entry(section, 0, &iommu, sizeof(iommu));
-	smmu_phys = iommu.phys;
-	page0 = map_device(DEVICE_PAGE_SMMU, smmu_phys);
-	page1 = map_device(DEVICE_PAGE_SMMU + 1, smmu_phys + PAGE_1);
-	err = check_features();
-	if (err)
-		return err;
-	buses = page_alloc(1);
 	root_bus = page_alloc_aligned(BUS_PAGES);
-	commands = page_alloc(1);
-	events = page_alloc(1);
-	if (!buses || !root_bus || !commands || !events)
-		return cell_refuse(ENOMEM, "platform", "hv_size", info.head.hv_size, 0,
-				   "not enough hypervisor memory for the SMMU; enlarge hv_size");
+	if (!root_bus)
+		return no_memory();
 	for (unsigned int i = 0; i < BIT(SPLIT); i++)
 		fill_stream(root_bus + i * STE_WORDS, &root_cell);
-	for (unsigned int i = 0; i < BUSES; i++)
-		buses[i] = bus_entry(root_bus);
+	for (uint32_t i = 0; i < section->count; i++) {
+		struct cl_iommu iommu;
+		int err;
+
+		cl_get_entry(section, i, &iommu, sizeof(iommu));
+		err = init_one(&smmus[i], i, &iommu);
+		if (err)
+			return err;
+	}
+	smmu_count = section->count;
 	return 0;
 }
 
-/* On the first CPU that comes here; it is off, so nothing of it has to be kept. */
+/* It is off, so nothing of it has to be kept. */
+static bool switch_on(const struct smmu *smmu)
+{
+	if (!set_control(smmu, 0))
+		return false;
+	mmio_write32(smmu->page0 + IRQ_CTRL, 0);
+	mmio_write32(smmu->page0 + CR1, CR1_COHERENT);
+	mmio_write32(smmu->page0 + CR2, CR2_RECINVSID | CR2_PTM);
+	write64(smmu, STRTAB_BASE, virt_to_phys(smmu->buses) | BASE_ALLOCATE);
+	mmio_write32(smmu->page0 + STRTAB_BASE_CFG, STRTAB_TWO_LEVELS);
+	write64(smmu, CMDQ_BASE, virt_to_phys(smmu->commands) | BASE_ALLOCATE | smmu->command_bits);
+	mmio_write32(smmu->page0 + CMDQ_PROD, 0);
+	mmio_write32(smmu->page0 + CMDQ_CONS, 0);
+	write64(smmu, EVENTQ_BASE, virt_to_phys(smmu->events) | BASE_ALLOCATE | smmu->event_bits);
+	mmio_write32(smmu->page1 + EVENTQ_PROD, 0);
+	mmio_write32(smmu->page1 + EVENTQ_CONS, 0);
+	if (!set_control(smmu, CR0_CMDQEN))
+		return false;
+	command_to(smmu, CFGI_ALL, CFGI_ALL_RANGE);
+	command_to(smmu, TLBI_NSNH_ALL, 0);
+	return !broken && set_control(smmu, CR0_CMDQEN | CR0_EVENTQEN) &&
+	       set_control(smmu, CR0_CMDQEN | CR0_EVENTQEN | CR0_SMMUEN);
+}
+
+static bool switch_off(void)
+{
+	bool done = true;
+
+	for_each_smmu(smmu) done &= set_control(smmu, 0);
+	return done;
+}
+
+/* On the first CPU that comes here. */
 int smmu_enter(void)
 {
-	if (!smmu_phys || __atomic_exchange_n(&entering, true, __ATOMIC_SEQ_CST))
+	if (!smmu_count || __atomic_exchange_n(&entering, true, __ATOMIC_SEQ_CST))
 		return 0;
-	if (!set_control(0))
-		goto failed;
-	mmio_write32(page0 + IRQ_CTRL, 0);
-	mmio_write32(page0 + CR1, CR1_COHERENT);
-	mmio_write32(page0 + CR2, CR2_RECINVSID | CR2_PTM);
-	write64(STRTAB_BASE, virt_to_phys(buses) | BASE_ALLOCATE);
-	mmio_write32(page0 + STRTAB_BASE_CFG, STRTAB_TWO_LEVELS);
-	write64(CMDQ_BASE, virt_to_phys(commands) | BASE_ALLOCATE | command_bits);
-	mmio_write32(page0 + CMDQ_PROD, 0);
-	mmio_write32(page0 + CMDQ_CONS, 0);
-	write64(EVENTQ_BASE, virt_to_phys(events) | BASE_ALLOCATE | event_bits);
-	mmio_write32(page1 + EVENTQ_PROD, 0);
-	mmio_write32(page1 + EVENTQ_CONS, 0);
-	if (!set_control(CR0_CMDQEN))
-		goto failed;
-	forget_streams();
-	command(TLBI_NSNH_ALL, 0);
-	if (broken || !set_control(CR0_CMDQEN | CR0_EVENTQEN) ||
-	    !set_control(CR0_CMDQEN | CR0_EVENTQEN | CR0_SMMUEN))
-		goto failed;
+	for_each_smmu(smmu)
+	{
+		if (!switch_on(smmu)) {
+			(void)switch_off();
+			return cell_refuse(EIO, "IOMMU", "phys", smmu->phys, 0,
+					   "an SMMU that answers");
+		}
+	}
 	__atomic_store_n(&running, true, __ATOMIC_SEQ_CST);
-	log_info("SMMU at 0x%lx: devices reach the memory of their cell only", smmu_phys);
+	for_each_smmu(smmu)
+		log_info("SMMU at 0x%lx: devices reach the memory of their cell only", smmu->phys);
 	return 0;
-
-failed:
-	(void)set_control(0);
-	return cell_refuse(EIO, "IOMMU", "phys", smmu_phys, 0, "an SMMU that answers");
 }
 
 /* By the first CPU that leaves; SMMU_GBPA, which then decides, is as it was. */
 void smmu_exit(void)
 {
-	if (__atomic_exchange_n(&running, false, __ATOMIC_SEQ_CST) && !set_control(0))
-		log_error("the SMMU cannot be switched off");
+	if (__atomic_exchange_n(&running, false, __ATOMIC_SEQ_CST) && !switch_off())
+		log_error("an SMMU cannot be switched off");
 }

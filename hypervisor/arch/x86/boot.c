@@ -3,6 +3,7 @@
 #include <image.h>
 #include <log.h>
 #include <page.h>
+#include <vendor.h>
 #include <x86.h>
 
 extern char exception_nmi[], exception_gp[], exception_drain[];
@@ -42,7 +43,7 @@ static struct gate {
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
 _Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
 _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
-_Static_assert(offsetof(struct local_data, vmcb_phys) == LOCAL_OFFSET_VMCB_PHYS, "layout.h");
+_Static_assert(offsetof(struct local_data, control_phys) == LOCAL_OFFSET_CONTROL_PHYS, "layout.h");
 
 /* What -fstack-protector-strong compares; for it alone, and by name. */
 extern uint64_t __stack_chk_guard;
@@ -143,7 +144,7 @@ static void load_idt(const struct gate *table)
 void x86_drain_interrupt(void)
 {
 	load_idt(drain_idt);
-	asm volatile("stgi\n\tsti\n\tnop\n\tnop\n\tcli\n\tclgi" : : : "memory");
+	asm volatile(VENDOR_LET_IN "sti\n\tnop\n\tnop\n\tcli\n\t" VENDOR_KEEP_OUT : : : "memory");
 	load_idt(idt);
 }
 
@@ -154,7 +155,7 @@ static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, ui
 	state->cr3 = cr3;
 	state->cr0 = read_cr0();
 	state->cr4 = read_cr4();
-	state->efer = rdmsr(MSR_EFER) & ~EFER_SVME; /* set by the trampoline */
+	state->efer = rdmsr(MSR_EFER) & ~VENDOR_EFER; /* set by the trampoline */
 	state->pat = rdmsr(MSR_PAT);
 	state->rflags = RFLAGS_RESERVED;
 	asm volatile("sgdt %0" : "=m"(state->gdtr));
@@ -197,8 +198,8 @@ __no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, ui
 	save_linux(&private->linux_state, rsp, rip, cr3);
 	private->cpu = &cpus[index];
 	private->exits = info.cpus[index].exits;
-	private->vmcb_phys = area_phys + AREA_VMCB * PAGE_SIZE;
-	private->hsave_phys = area_phys + AREA_HSAVE * PAGE_SIZE;
+	private->control_phys = area_phys + AREA_CONTROL * PAGE_SIZE;
+	private->host_phys = area_phys + AREA_HOST * PAGE_SIZE;
 
 	if (private->linux_state.cr4 & CR4_LA57) {
 		pml4 = (uint64_t *)(area + AREA_PML4 * PAGE_SIZE);
@@ -212,7 +213,7 @@ __no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, ui
 	pt[LOCAL_PAGE_STACK] = (area_phys + AREA_STACK * PAGE_SIZE) | PTE_P | PTE_RW | PTE_NX;
 	pt[LOCAL_PAGE_STACK + 1] = pt[LOCAL_PAGE_STACK] + PAGE_SIZE;
 	pt[LOCAL_PAGE_PRIVATE] = (area_phys + AREA_PRIVATE * PAGE_SIZE) | PTE_P | PTE_RW | PTE_NX;
-	pt[LOCAL_PAGE_VMCB] = private->vmcb_phys | PTE_P | PTE_RW | PTE_NX;
+	pt[LOCAL_PAGE_CONTROL] = private->control_phys | PTE_P | PTE_RW | PTE_NX;
 	pt[LOCAL_PAGE_TABLE] = virt_to_phys(pt) | PTE_P | PTE_RW | PTE_NX;
 	pt[LOCAL_PAGE_TOP] = virt_to_phys(pml4) | PTE_P | PTE_RW | PTE_NX;
 	return virt_to_phys(top);
@@ -242,7 +243,7 @@ void boot_continue(void)
 		  (b & BIT(7) ? CR4_SMEP : 0) | (b & BIT(20) ? CR4_SMAP : 0) |
 		  (c & BIT(2) ? CR4_UMIP : 0));
 	write_cr0((linux_state->cr0 & ~(CR0_TS | CR0_EM)) | CR0_WP);
-	wrmsr(MSR_EFER, linux_state->efer | EFER_NXE | EFER_SVME);
+	wrmsr(MSR_EFER, linux_state->efer | EFER_NXE | VENDOR_EFER);
 
 	hv_entry(local->cpu, local->cpu->id + 1 == first_taken);
 }
@@ -363,11 +364,9 @@ void arch_protect(void)
 	arch_window_close();
 }
 
-extern void x86_nmi_sleep(void);
-
 void arch_cpu_idle(void)
 {
-	x86_nmi_sleep();
+	vendor_nmi_sleep();
 }
 
 #ifdef CONFIG_CONSOLE_16550

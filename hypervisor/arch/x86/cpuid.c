@@ -11,7 +11,6 @@
 #define LEAF1_C_OSXSAVE	   BIT(27)
 #define LEAF1_C_HYPERVISOR BIT(31)
 #define LEAF7_C_OSPKE	   BIT(4)
-#define LEAF81_C_SVM	   BIT(2)
 
 void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
@@ -33,14 +32,11 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 			*c |= LEAF7_C_OSPKE;
 	} else if (root) {
 		/*
-		 * Root cannot use SVM either, but it looks at a CPU that comes back from a cell,
-		 * and would then take the whole machine for one without SVM, also after disable.
+		 * Root cannot use virtualisation either, but it looks at a CPU that comes back from
+		 * a cell, and would then take the whole machine for one without it, also after
+		 * disable.
 		 */
 		return;
-	} else if (leaf == 0x80000001) {
-		*c &= ~(uint32_t)LEAF81_C_SVM;
-	} else if (leaf == 0x8000000a) {
-		*a = *b = *c = *d = 0;
 	} else if (leaf >> 28 == 4) {
 		*a = *b = *c = *d = 0;
 		if (leaf == HYPERVISOR_LEAF) {
@@ -50,4 +46,6 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 			*d = SIGNATURE_D;
 		}
 	}
+	if (!root)
+		vendor_cpuid_filter(leaf, a, b, c, d);
 }

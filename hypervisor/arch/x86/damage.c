@@ -37,6 +37,11 @@ static int64_t make_writable(uint64_t virt)
 	}
 }
 
+static void allow_msr(unsigned char *bitmap, int bit)
+{
+	bitmap[bit / 8] &= (unsigned char)~(1U << bit % 8);
+}
+
 static int64_t direct_pin(uint64_t pin, uint32_t apic_id)
 {
 	const struct cl_irqchip *chip = &root_cell.arch.chips[0];
@@ -63,8 +68,8 @@ int64_t arch_damage(uint64_t kind, uint64_t cell_id, uint64_t value)
 		cell->arch.io_bitmap[(value & 0xffff) / 8] &= (unsigned char)~BIT(value % 8);
 		return 0;
 	case CL_DAMAGE_MSR:
-		cell->arch.msr_bitmap[(value & 0x1fff) / 4] &=
-			(unsigned char)~(3U << value % 4 * 2);
+		allow_msr(cell->arch.msr_bitmap, vendor_msr_bit(value & 0x1fff, false));
+		allow_msr(cell->arch.msr_bitmap, vendor_msr_bit(value & 0x1fff, true));
 		return 0;
 	case CL_DAMAGE_WRITABLE:
 		return make_writable(HV_BASE + (value & 0xfffff));

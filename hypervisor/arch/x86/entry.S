@@ -55,37 +55,6 @@ x86_load_segments:
 	lretq
 
 /*
- * Sleep with interrupts off until an NMI comes. An NMI that arrives between the caller's check and
- * hlt finds RIP at the label and is made to return behind it: no wake-up is lost.
- */
-	.globl	x86_nmi_sleep
-x86_nmi_sleep:
-	stgi
-	.globl	x86_nmi_sleep_hlt
-x86_nmi_sleep_hlt:
-	hlt
-x86_nmi_sleep_end:
-	clgi
-	ret
-
-/* NMI in the hypervisor: always a kick, or an NMI for a guest that does not run. */
-	.globl	exception_nmi
-exception_nmi:
-	push	%rax
-	push	%rcx
-	movabs	$LOCAL_PRIVATE + LOCAL_OFFSET_CPU, %rax
-	mov	(%rax), %rax
-	movl	$0, CPU_KICK_PENDING(%rax)
-	lea	x86_nmi_sleep_hlt(%rip), %rax
-	cmp	%rax, 16(%rsp)
-	jne	1f
-	lea	x86_nmi_sleep_end(%rip), %rax
-	mov	%rax, 16(%rsp)
-1:	pop	%rcx
-	pop	%rax
-	iretq
-
-/*
  * bool x86_wrmsr_safe(uint32_t msr, uint64_t value): for values that come from a guest. False if the
  * CPU refuses the value (#GP).
  */

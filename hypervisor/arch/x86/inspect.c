@@ -28,7 +28,7 @@ static void inspect_memory(struct inspection *inspection, const struct cell *cel
 						    .start = mapping.virt,
 						    .size = mapping.size,
 						    .target = mapping.phys,
-						    .access = rights(&mapping) };
+						    .access = vendor_page_rights(&mapping) };
 
 		inspect_add(inspection, &record);
 		mapping.virt += mapping.size;
@@ -60,6 +60,13 @@ static void inspect_ports(struct inspection *inspection, const struct cell *cell
 	}
 }
 
+static bool exits(const unsigned char *bitmap, uint32_t msr, bool write)
+{
+	int bit = vendor_msr_bit(msr, write);
+
+	return bitmap[bit / 8] & 1 << bit % 8;
+}
+
 static int inspect_msrs(struct inspection *inspection, const struct cell *cell)
 {
 	static const uint32_t blocks[] = MSR_BLOCKS;
@@ -70,14 +77,16 @@ static int inspect_msrs(struct inspection *inspection, const struct cell *cell)
 		return -ENOMEM;
 	msr_policy(policy, cell == &root_cell);
 	for (unsigned int i = 0; i < ARRAY_SIZE(blocks) * MSR_BLOCK; i++) {
-		unsigned int shift = i % 4 * 2, bits = bitmap[i / 4] >> shift & 3;
+		uint32_t msr = blocks[i / MSR_BLOCK] + i % MSR_BLOCK;
+		bool read = exits(bitmap, msr, false), write = exits(bitmap, msr, true);
 		struct cl_inspect_record record = {
 			.kind = CL_INSPECT_MSR,
 			.cell = cell->id,
-			.start = blocks[i / MSR_BLOCK] + i % MSR_BLOCK,
+			.start = msr,
 			.size = 1,
-			.access = (bits & 1 ? 0 : CL_MEM_READ) | (bits & 2 ? 0 : CL_MEM_WRITE),
-			.index = !!((policy[i / 4] >> shift & 3) & ~bits),
+			.access = (read ? 0 : CL_MEM_READ) | (write ? 0 : CL_MEM_WRITE),
+			.index = (!read && exits(policy, msr, false)) ||
+				 (!write && exits(policy, msr, true)),
 		};
 
 		if (record.access)

@@ -84,41 +84,18 @@ static const struct msr_range root_writes[] = {
 	{ 0xc001102a, 0xc001103d }, /* instruction-based sampling */
 };
 
-/* Position of the pair of bits for an MSR: APM 15.11. -1: not in the map, always an exit. */
-static int bitmap_position(uint32_t msr)
-{
-	if (msr <= 0x1fff)
-		return (int)(msr * 2);
-	if (msr >= 0xc0000000 && msr <= 0xc0001fff)
-		return (int)(0x800 * 8 + (msr - 0xc0000000) * 2);
-	if (msr >= 0xc0010000 && msr <= 0xc0011fff)
-		return (int)(0x1000 * 8 + (msr - 0xc0010000) * 2);
-	return -1;
-}
-
 static void allow(unsigned char *bitmap, const struct msr_range *ranges, unsigned int count,
-		  unsigned int bits)
+		  unsigned int accesses)
 {
-	for (; count; count--, ranges++) {
-		for (uint32_t msr = ranges->first; msr <= ranges->last; msr++) {
-			int position = bitmap_position(msr);
-
-			if (position < 0)
-				break;
-			bitmap[position / 8] &= (unsigned char)~(bits << position % 8);
-		}
-	}
+	for (; count; count--, ranges++)
+		vendor_msr_exits(bitmap, ranges->first, ranges->last, accesses, false);
 }
 
-#define READ			    1U
-#define WRITE			    2U
-#define ALLOW(bitmap, ranges, bits) allow(bitmap, ranges, ARRAY_SIZE(ranges), bits)
+#define ALLOW(bitmap, ranges, accesses) allow(bitmap, ranges, ARRAY_SIZE(ranges), accesses)
 
 static void intercept(unsigned char *bitmap, uint32_t msr)
 {
-	int position = bitmap_position(msr);
-
-	bitmap[position / 8] |= (unsigned char)(3U << position % 8);
+	vendor_msr_exits(bitmap, msr, msr, MSR_READ | MSR_WRITE, true);
 }
 
 void msr_policy(unsigned char *bitmap, bool root)
@@ -129,18 +106,18 @@ void msr_policy(unsigned char *bitmap, bool root)
 							{ 0xc0000000, 0xc0001fff },
 							{ 0xc0010000, 0xc0011fff } };
 
-		ALLOW(bitmap, all, READ);
-		ALLOW(bitmap, root_writes, WRITE);
+		ALLOW(bitmap, all, MSR_READ);
+		ALLOW(bitmap, root_writes, MSR_WRITE);
 	} else {
-		ALLOW(bitmap, cell_reads, READ);
+		ALLOW(bitmap, cell_reads, MSR_READ);
 	}
-	ALLOW(bitmap, own_registers, READ | WRITE);
+	ALLOW(bitmap, own_registers, MSR_READ | MSR_WRITE);
 	if (x2apic_mode)
-		ALLOW(bitmap, own_x2apic, READ | WRITE);
+		ALLOW(bitmap, own_x2apic, MSR_READ | MSR_WRITE);
 	intercept(bitmap, MSR_APIC_BASE);
 	intercept(bitmap, MSR_EFER);
-	intercept(bitmap, MSR_VM_CR);
-	intercept(bitmap, MSR_VM_HSAVE_PA);
+	for (unsigned int i = 0; i < vendor_msr_count; i++)
+		intercept(bitmap, vendor_msrs[i]);
 }
 
 void msr_init_cell(struct cell *cell)
@@ -158,12 +135,9 @@ bool msr_read(uint32_t msr, uint64_t *value)
 	case MSR_EFER:
 		*value = guest_efer();
 		return true;
-	case MSR_VM_CR:
-		/* Locked off: there is no SVM for a cell. Root would remember that for the time
-		 * after us. */
-		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
-		return true;
 	default:
+		if (vendor_msr_read(msr, value))
+			return true;
 		cell_denied("read of MSR", msr, 0);
 		return false;
 	}

@@ -6,7 +6,7 @@
 #include <x86.h>
 
 #define IO_BITMAP_PAGES	 3
-#define MSR_BITMAP_PAGES 2
+#define MSR_BITMAP_PAGES (MSR_BITMAP_BYTES / PAGE_SIZE)
 
 uint8_t phys_bits __ro_after_init;
 static bool have_1g_pages __ro_after_init;
@@ -46,14 +46,13 @@ int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 int arch_cell_init(struct cell *cell)
 {
 	struct arch_cell *arch = &cell->arch;
-	/* Nested tables have the depth of the hypervisor's own: APM 15.25.3. */
-	unsigned int levels = read_cr4() & CR4_LA57 ? 5 : 4;
 	struct cl_memory region;
 	int err;
 
 	if (cell == &root_cell)
 		apic_init();
-	err = paging_init(&arch->npt, levels, 1, have_1g_pages ? 3 : 2, PTE_P | PTE_RW | PTE_US);
+	err = paging_init(&arch->npt, vendor_page_levels(), 1, have_1g_pages ? 3 : 2,
+			  PTE_P | PTE_RW | PTE_US);
 	arch->io_bitmap = page_alloc(IO_BITMAP_PAGES);
 	arch->msr_bitmap = page_alloc(MSR_BITMAP_PAGES);
 	if (err || !arch->io_bitmap || !arch->msr_bitmap)

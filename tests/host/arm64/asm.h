@@ -22,6 +22,11 @@ void host_write_sysreg(const char *name, uint64_t value);
 #define read_sysreg(name)	  host_read_sysreg(STRINGIFY(name))
 #define write_sysreg(name, value) host_write_sysreg(STRINGIFY(name), value)
 
+static inline void full_barrier(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 void wait_for_interrupt(void);
 void own_page_mapped(uint64_t address);
 void own_page_unmapped(uint64_t address);

@@ -92,6 +92,13 @@ static inline void isb(void)
 	asm volatile("isb" : : : "memory");
 }
 
+/* What was read and written before is done, for other CPUs and devices as well, before what
+ * follows. */
+static inline void full_barrier(void)
+{
+	asm volatile("dsb ish" : : : "memory");
+}
+
 static inline void wait_for_interrupt(void)
 {
 	asm volatile("dsb sy\n\twfi" : : : "memory");

@@ -14,8 +14,9 @@
 #define DEVICE_PAGE_CONSOLE 16
 #define DEVICE_PAGE_GICC    17 /* GICv2; 2 pages */
 #define DEVICE_PAGE_GICH    19
-#define DEVICE_PAGE_SMMU    20 /* first page of each 64 KiB that have registers; 2 pages */
-#define DEVICE_PAGE_ITS	    22 /* a page of each: CL_ITS_MAX */
+#define DEVICE_PAGE_ITS	    20 /* a page of each: CL_ITS_MAX */
+#define DEVICE_PAGE_SMMU \
+	24 /* of each the first pages of its two pieces with registers: CL_IOMMU_MAX */
 
 /* Pages at LOCAL_BASE */
 #define LOCAL_PAGE_STACK   1 /* two pages; 0 and 3 are never mapped: guards */

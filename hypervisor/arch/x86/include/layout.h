@@ -13,7 +13,7 @@
 /* Pages at LOCAL_BASE. */
 #define LOCAL_PAGE_STACK   1 /* two pages; 0 and 3 are never mapped: guards */
 #define LOCAL_PAGE_PRIVATE 4
-#define LOCAL_PAGE_VMCB	   5
+#define LOCAL_PAGE_CONTROL 5 /* of the guest: AMD's VMCB */
 #define LOCAL_PAGE_TABLE   6 /* the page table that maps these pages */
 #define LOCAL_PAGE_TOP	   7 /* the top-level table */
 #define LOCAL_PAGE_APIC	   8
@@ -21,7 +21,7 @@
 
 #define LOCAL_STACK_TOP (LOCAL_BASE + (LOCAL_PAGE_STACK + 2) * 4096)
 #define LOCAL_PRIVATE	(LOCAL_BASE + LOCAL_PAGE_PRIVATE * 4096)
-#define LOCAL_VMCB	(LOCAL_BASE + LOCAL_PAGE_VMCB * 4096)
+#define LOCAL_CONTROL	(LOCAL_BASE + LOCAL_PAGE_CONTROL * 4096)
 #define LOCAL_TABLE	(LOCAL_BASE + LOCAL_PAGE_TABLE * 4096)
 #define LOCAL_TOP	(LOCAL_BASE + LOCAL_PAGE_TOP * 4096)
 #define LOCAL_APIC	(LOCAL_BASE + LOCAL_PAGE_APIC * 4096)
@@ -36,18 +36,18 @@
 #define AREA_PT	     4
 #define AREA_STACK   5
 #define AREA_PRIVATE 7
-#define AREA_VMCB    8
-#define AREA_HSAVE   9
+#define AREA_CONTROL 8
+#define AREA_HOST    9 /* where the CPU keeps what is the hypervisor's */
 #define AREA_PAGES   10
 
 #define HV_CS 0x08
 #define HV_DS 0x10
 
-/* struct cpu, for the NMI handler in entry.S; checked in boot.c */
+/* struct cpu, for the NMI handler in svm/enter.S; checked in boot.c */
 #define CPU_KICK_PENDING 4
 
-#define LOCAL_OFFSET_CPU       0
-#define LOCAL_OFFSET_VMCB_PHYS 8
-#define GUEST_REGS_LATE	       40 /* bytes of struct guest_regs that a fast exit does not save */
+#define LOCAL_OFFSET_CPU	  0
+#define LOCAL_OFFSET_CONTROL_PHYS 8
+#define GUEST_REGS_LATE		  40 /* bytes of struct guest_regs that a fast exit does not save */
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Entries of x86 page tables: the hypervisor's own and, in the same format, AMD's nested ones. */
+/* Entries of x86 page tables: the hypervisor's own and the second-level ones, whose
+ * entries have these bits in the same places: AMD's are the same format, of Intel's EPT the rights
+ * to read and write are where P and RW are. */
 #ifndef X86_PAGING_FORMAT_H
 #define X86_PAGING_FORMAT_H
 

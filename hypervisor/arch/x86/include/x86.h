@@ -6,6 +6,7 @@
 #include <arch.h>
 #include <asm.h>
 #include <cell.h>
+#include <inspect.h>
 #include <layout.h>
 #include <pci.h>
 
@@ -40,13 +41,12 @@ struct linux_state {
 
 /* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
 struct local_data {
-	struct cpu *cpu;    /* offset 0: the NMI handler in entry.S reads it */
-	uint64_t vmcb_phys; /* offset 8: entry.S */
-	uint64_t hsave_phys;
+	struct cpu *cpu;       /* offset 0: svm/enter.S */
+	uint64_t control_phys; /* offset 8: svm/enter.S */
+	uint64_t host_phys;
 	struct linux_state linux_state;
-	uint64_t *exits;     /* counters in the info region */
-	uint32_t clean_mask; /* VMCB clean bits to set, 0 if the CPU has none */
-	uint64_t apic_base;  /* value of the MSR, constant while enabled */
+	uint64_t *exits;    /* counters in the info region */
+	uint64_t apic_base; /* value of the MSR, constant while enabled */
 	struct {
 		uint64_t guest_page; /* what the window shows, ~0: nothing */
 		const volatile char *window;
@@ -172,13 +172,8 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
 void msr_init_cell(struct cell *cell);
-/* The bitmap as it has to be, MSR_BITMAP_BYTES: for each register a bit for reads, one for writes. */
-#define MSR_BITMAP_BYTES 8192
-#define MSR_BLOCK	 0x2000 /* registers, from each of these on: APM 15.11 */
-#define MSR_BLOCKS                        \
-	{                                 \
-		0, 0xc0000000, 0xc0010000 \
-	}
+/* The bitmap as it has to be, of MSR_BITMAP_BYTES; which registers are in it, the vendor says. */
+#define MSR_BLOCK 0x2000 /* registers, from each of MSR_BLOCKS on */
 void msr_policy(unsigned char *bitmap, bool root);
 
 /* cpuid.c */
@@ -199,10 +194,32 @@ unsigned int guest_fetch(unsigned char *bytes);
 /* The cell's mappings have changed, or the cell: close the windows on its pages. */
 void guest_forget_pages(void);
 
-/* vendor interface: svm/svm.c */
+/*
+ * The vendor interface, with the inline functions and constants of vendor.h: all that differs
+ * between AMD and Intel. svm/
+ */
 int vendor_check(struct cl_finding *finding);
 void vendor_setup_root(struct cpu *cpu);
 void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code);
-uint64_t vendor_page_bits(uint64_t flags); /* of CL_MEM_* for the second-level tables */
+/* The second-level tables: rights of CL_MEM_* as bits and back, and how deep they are. */
+uint64_t vendor_page_bits(uint64_t flags);
+uint32_t vendor_page_rights(const struct mapping *mapping);
+unsigned int vendor_page_levels(void);
+void vendor_nmi_sleep(void); /* until an NMI has come, which may be since events were looked at */
+/*
+ * A bitmap of MSR_BITMAP_BYTES: do these accesses to registers first to last exit, and the bit that
+ * says so for one. Registers that are in no bitmap (-1) always exit.
+ */
+#define MSR_READ  1U
+#define MSR_WRITE 2U
+void vendor_msr_exits(unsigned char *bitmap, uint32_t first, uint32_t last, unsigned int accesses,
+		      bool exit);
+int vendor_msr_bit(uint32_t msr, bool write);
+/* Registers of virtualisation itself, which always exit. False: it is none that can be read. */
+bool vendor_msr_read(uint32_t msr, uint64_t *value);
+extern const uint32_t vendor_msrs[];
+extern const unsigned int vendor_msr_count;
+/* What CPUID says of virtualisation: the guest of another cell than root has none. */
+void vendor_cpuid_filter(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 
 #endif

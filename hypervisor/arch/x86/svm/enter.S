@@ -28,7 +28,7 @@ svm_run:
 	pop	%rbx
 	pop	%rdx
 	pop	%rcx
-	movabs	LOCAL_PRIVATE + LOCAL_OFFSET_VMCB_PHYS, %rax
+	movabs	LOCAL_PRIVATE + LOCAL_OFFSET_CONTROL_PHYS, %rax
 	vmrun	%rax
 	push	%rcx
 	push	%rdx
@@ -51,5 +51,37 @@ svm_run:
 	mov	%rsp, %rdi
 	call	svm_exit
 	jmp	2b
+
+/*
+ * Sleep with interrupts off until an NMI comes. One that was held back by GIF = 0 since the caller's
+ * check arrives before the HLT, finds RIP at the label and is made to return behind it: no wake-up
+ * is lost.
+ */
+	.globl	vendor_nmi_sleep
+vendor_nmi_sleep:
+	stgi
+	.globl	vendor_nmi_sleep_hlt
+vendor_nmi_sleep_hlt:
+	hlt
+vendor_nmi_sleep_end:
+	clgi
+	ret
+
+/* NMI in the hypervisor: always a kick, or an NMI for a guest that does not run. */
+	.globl	exception_nmi
+exception_nmi:
+	push	%rax
+	push	%rcx
+	movabs	$LOCAL_PRIVATE + LOCAL_OFFSET_CPU, %rax
+	mov	(%rax), %rax
+	movl	$0, CPU_KICK_PENDING(%rax)
+	lea	vendor_nmi_sleep_hlt(%rip), %rax
+	cmp	%rax, 16(%rsp)
+	jne	1f
+	lea	vendor_nmi_sleep_end(%rip), %rax
+	mov	%rax, 16(%rsp)
+1:	pop	%rcx
+	pop	%rax
+	iretq
 
 	.section .note.GNU-stack, "", @progbits

@@ -15,7 +15,8 @@ extern void svm_run(struct guest_regs *regs) __attribute__((noreturn));
 bool svm_exit_fast(struct guest_regs *regs);
 void svm_exit(struct guest_regs *regs);
 
-static uint32_t features __ro_after_init; /* CPUID 0x8000000a EDX */
+static uint32_t features __ro_after_init;   /* CPUID 0x8000000a EDX */
+static uint32_t clean_mask __ro_after_init; /* clean bits to set, 0 if the CPU has none */
 #define SVM_NP	       BIT(0)
 #define SVM_NRIPS      BIT(3)
 #define SVM_CLEAN_BITS BIT(5)
@@ -59,6 +60,7 @@ int vendor_check(struct cl_finding *finding)
 	if (b < 2)
 		return refuse(finding, "CPUID 8000000a EBX", b, 2, "too few address space ids");
 	features = d;
+	clean_mask = d & SVM_CLEAN_BITS ? CLEAN_ALL : 0;
 	info.head.features |= (d & SVM_NRIPS ? CL_FEATURE_NRIP_SAVE : 0) |
 			      (d & SVM_DECODE ? CL_FEATURE_DECODE_ASSISTS : 0) |
 			      (d & SVM_FLUSH_ASID ? CL_FEATURE_FLUSH_BY_ASID : 0) |
@@ -93,7 +95,6 @@ static void init_control(void)
 	vmcb->asid = GUEST_ASID;
 	vmcb->tlb_control = TLB_FLUSH_ALL;
 	vmcb->np_enable = 1;
-	local->clean_mask = features & SVM_CLEAN_BITS ? CLEAN_ALL : 0;
 }
 
 static void set_table(struct vmcb_segment *segment, const struct table_register *table)
@@ -153,7 +154,7 @@ int arch_cpu_init(struct cpu *cpu)
 		return -ENODEV;
 	}
 	local->apic_base = apic_base;
-	wrmsr(MSR_VM_HSAVE_PA, local->hsave_phys);
+	wrmsr(MSR_VM_HSAVE_PA, local->host_phys);
 	apic_cpu_init(cpu);
 	vendor_setup_root(cpu);
 	return 0;
@@ -240,7 +241,7 @@ void arch_cpu_reset(struct cpu *cpu)
 	vmcb->rip = 0xfff0;
 	vmcb->g_pat = PAT_RESET;
 	/* FS, GS, TR, LDTR and the MSRs that VMRUN does not load. */
-	asm volatile("vmload %0" : : "a"(local->vmcb_phys) : "memory");
+	asm volatile("vmload %0" : : "a"(local->control_phys) : "memory");
 	write_dr0(0);
 	write_dr1(0);
 	write_dr2(0);
@@ -284,7 +285,7 @@ void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
 		vmcb->cr0 = CR0_PE | CR0_ET;
 		vmcb->rip = start->address;
 		stack_regs()->rbx = start->ebx;
-		asm volatile("vmload %0" : : "a"(local->vmcb_phys) : "memory");
+		asm volatile("vmload %0" : : "a"(local->control_phys) : "memory");
 	}
 	vmcb->clean_bits = 0;
 }
@@ -307,19 +308,6 @@ void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code)
 	vmcb->event_inj = EVENT_VALID | EVENT_EXCEPTION | vector;
 	if (has_code)
 		vmcb->event_inj |= EVENT_CODE_VALID | (uint64_t)code << 32;
-}
-
-uint64_t vendor_page_bits(uint64_t flags)
-{
-	uint64_t bits = PTE_P | PTE_US;
-
-	if (flags & CL_MEM_WRITE)
-		bits |= PTE_RW;
-	if (!(flags & CL_MEM_EXECUTE))
-		bits |= PTE_NX;
-	if (flags & CL_MEM_IO)
-		bits |= PTE_PCD | PTE_PWT;
-	return bits;
 }
 
 static __attribute__((noinline)) void inject_gp(void)
@@ -577,7 +565,7 @@ void svm_exit(struct guest_regs *regs)
 	uint64_t code = vmcb->exit_code;
 
 	begin_exit();
-	vmcb->clean_bits = local->clean_mask;
+	vmcb->clean_bits = clean_mask;
 	regs->rax = vmcb->rax;
 	/* Not in fast exits: an instruction's intercept is never in the middle of a delivery. */
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {

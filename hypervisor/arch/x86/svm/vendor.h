@@ -10,7 +10,20 @@
 #include <layout.h>
 #include <vmcb.h>
 
-#define vmcb ((struct svm_vmcb *)(local_base() + (LOCAL_VMCB - LOCAL_PRIVATE)))
+#define vmcb ((struct svm_vmcb *)(local_base() + (LOCAL_CONTROL - LOCAL_PRIVATE)))
+
+#define VENDOR_EFER EFER_SVME /* set while the hypervisor runs */
+
+/* GIF holds back NMIs, and interrupts whatever IF says: instructions that let them in or do not. */
+#define VENDOR_LET_IN	"stgi\n\t"
+#define VENDOR_KEEP_OUT "clgi\n\t"
+
+/* APM 15.11 */
+#define MSR_BITMAP_BYTES 8192
+#define MSR_BLOCKS                        \
+	{                                 \
+		0, 0xc0000000, 0xc0010000 \
+	}
 
 static inline uint64_t guest_cr0(void)
 {
