@@ -208,8 +208,8 @@ def test_only_its_own_memory(parked, pages):
         assert {pages[virt][0] for virt in pages if arch.device_base <= virt < arch.device_base + GIB} == DEVICES
 
 
-# Distributor and the hypervisor's UART
-DEVICES = {0x8000000 + page * PAGE for page in range(16)} | {0x9000000}
+# Distributor, interrupt translation service, and the hypervisor's UART
+DEVICES = {0x8000000 + page * PAGE for page in range(16)} | {0x8080000, 0x9000000}
 
 
 # Of x86, page fault error codes: 1 present, 2 write, 0x10 fetch (APM vol. 2, 8.4.2). Of arm64, kind 4 is a synchronous
