@@ -147,6 +147,19 @@ bool cpu_wait(struct cpu *cpu, uint32_t events);
 /* Do what was posted to this CPU; returns when it may run its guest. */
 void cpu_handle_events(void);
 
+/*
+ * The short way for what comes most often: true if this CPU runs its guest and nothing but
+ * CPU_EV_ARCH had been posted to it, which is cleared then; the caller does it.
+ */
+static inline bool cpu_take_arch_event(struct cpu *cpu)
+{
+	uint32_t only = CPU_EV_ARCH;
+
+	return likely(!cpu->parked) &&
+	       __atomic_compare_exchange_n(&cpu->events, &only, 0, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
 /* A hypercall of the guest on this CPU. Returns what the guest gets. */
 int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
 

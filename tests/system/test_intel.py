@@ -37,3 +37,4 @@ def test_hardware_check(machine):
     for line in ("AMD or Hygon CPU +NO +Intel CPUs \\(VMX\\) are not supported by this release",
                  "the driver agrees +NO +there is no Cloister image for this CPU"):
         assert re.search(line, text), text
+    assert "SVM" not in text.replace("AMD with SVM is supported", ""), "nothing that only helps an AMD CPU"

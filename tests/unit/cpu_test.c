@@ -97,6 +97,23 @@ static void posted_while_delivering(void **state)
 	assert_int_equal(cpus[0].events, 0);
 }
 
+/* Only if there is nothing else to do, and the guest runs. */
+static void the_short_way(void **state)
+{
+	(void)state;
+	assert_false(cpu_take_arch_event(&cpus[0]));
+	cpus[0].events = CPU_EV_ARCH;
+	assert_true(cpu_take_arch_event(&cpus[0]));
+	assert_int_equal(cpus[0].events, 0);
+	cpus[0].events = CPU_EV_ARCH | CPU_EV_FLUSH;
+	assert_false(cpu_take_arch_event(&cpus[0]));
+	assert_int_equal(cpus[0].events, CPU_EV_ARCH | CPU_EV_FLUSH);
+	cpus[0].events = CPU_EV_ARCH;
+	cpus[0].parked = true;
+	assert_false(cpu_take_arch_event(&cpus[0]));
+	assert_int_equal(cpus[0].events, CPU_EV_ARCH);
+}
+
 static void one_kick_at_a_time(void **state)
 {
 	(void)state;
@@ -128,6 +145,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(posted_while_delivering, setup),
+		cmocka_unit_test_setup(the_short_way, setup),
 		cmocka_unit_test_setup(one_kick_at_a_time, setup),
 		cmocka_unit_test_setup(waits_until_started, setup),
 	};

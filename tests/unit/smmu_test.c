@@ -425,12 +425,20 @@ static void events(void **state)
 /* If one of them does not answer any more, no cell starts; the other is switched off at the end. */
 static void stuck(void **state)
 {
+	uint32_t produced;
+
 	(void)state;
 	logged[0] = '\0';
 	smmu_stop(&a_cell);
 	models[1].stuck = true;
 	assert_int_equal(smmu_start(&a_cell), -EIO);
 	assert_non_null(strstr(logged, "the SMMU at 0x9070000 does not answer"));
+	/* The other one goes on, and is waited for; this one gets nothing any more. */
+	assert_null(reaches(0, 0x28));
+	produced = get32(&models[1], 0, CMDQ_PROD);
+	smmu_exit_cell(&a_cell);
+	assert_ptr_equal(reaches(0, 0x28), &root_cell);
+	assert_int_equal(get32(&models[1], 0, CMDQ_PROD), produced);
 	smmu_exit();
 	assert_int_equal(get32(&models[0], 0, CR0ACK), 0);
 	assert_non_null(strstr(logged, "cannot be switched off"));

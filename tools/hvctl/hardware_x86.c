@@ -5,16 +5,11 @@
 #include <unistd.h>
 #include "hardware.h"
 
-static void check_cpu(struct report *r)
+static void check_svm(struct report *r)
 {
 	unsigned int eax, ebx, ecx, edx;
 	unsigned int svm = 0;
-	char line[64];
-	bool amd;
 
-	__cpuid(0, eax, ebx, ecx, edx);
-	amd = ebx == signature_AMD_ebx || ebx == 0x6f677948; /* AuthenticAMD, HygonGenuine */
-	required(r, amd, "AMD or Hygon CPU", "Intel CPUs (VMX) are not supported by this release");
 	if (!__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
 		ecx = 0;
 	required(r, ecx & 1U << 2, "CPU virtualisation (SVM)",
@@ -27,6 +22,19 @@ static void check_cpu(struct report *r)
 	optional(r, svm & 1U << 6, "flush by ASID",
 		 "changes of a cell's memory flush the whole TLB");
 	optional(r, svm & 1U << 5, "VMCB clean bits", "each exit reloads more state");
+}
+
+static void check_cpu(struct report *r)
+{
+	unsigned int eax, ebx, ecx, edx;
+	char line[64];
+	bool amd;
+
+	__cpuid(0, eax, ebx, ecx, edx);
+	amd = ebx == signature_AMD_ebx || ebx == 0x6f677948; /* AuthenticAMD, HygonGenuine */
+	required(r, amd, "AMD or Hygon CPU", "Intel CPUs (VMX) are not supported by this release");
+	if (amd)
+		check_svm(r);
 	__cpuid(1, eax, ebx, ecx, edx);
 	optional(r, ecx & 1U << 21, "x2APIC",
 		 "timer and interrupts of a cell cause exits in xAPIC mode");

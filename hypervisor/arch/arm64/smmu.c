@@ -99,12 +99,13 @@ static struct smmu {
 
 static struct queues {
 	uint32_t command_prod, event_cons;
+	bool broken; /* it does not answer: it gets no command any more */
 } queues[CL_IOMMU_MAX];
 
-static unsigned int smmu_count
-	__ro_after_init;		   /* 0: there is none, or the config leaves it alone */
+/* 0: there is none, or the config leaves it alone */
+static unsigned int smmu_count __ro_after_init;
 static uint64_t *root_bus __ro_after_init; /* of all buses on which only root has functions */
-static bool entering, running, broken;
+static bool entering, running;
 
 #define for_each_smmu(s) for (const struct smmu *s = smmus; s < smmus + smmu_count; s++)
 
@@ -151,14 +152,16 @@ static void put_command(const struct smmu *smmu, uint64_t word0, uint64_t word1)
 static void command_to(const struct smmu *smmu, uint64_t word0, uint64_t word1)
 {
 	const uint32_t *prod = &queues_of(smmu)->command_prod;
+	bool *broken = &queues_of(smmu)->broken;
 
+	if (*broken)
+		return;
 	put_command(smmu, word0, word1);
 	put_command(smmu, CMD_SYNC, 0);
 	full_barrier();
 	mmio_write32(smmu->page0 + CMDQ_PROD, *prod);
-	if (!broken &&
-	    !wait_for(smmu, CMDQ_CONS, (uint32_t)(BIT(smmu->command_bits + 1) - 1), *prod)) {
-		broken = true;
+	if (!wait_for(smmu, CMDQ_CONS, (uint32_t)(BIT(smmu->command_bits + 1) - 1), *prod)) {
+		*broken = true;
 		log_error("the SMMU at 0x%lx does not answer (SMMU_CMDQ_CONS 0x%x, expected 0x%x): "
 			  "no cell can be started any more",
 			  smmu->phys, mmio_read32(smmu->page0 + CMDQ_CONS), *prod);
@@ -167,7 +170,8 @@ static void command_to(const struct smmu *smmu, uint64_t word0, uint64_t word1)
 
 static void command(uint64_t word0, uint64_t word1)
 {
-	for_each_smmu(smmu) command_to(smmu, word0, word1);
+	for_each_smmu(smmu)
+		command_to(smmu, word0, word1);
 }
 
 static void forget_streams(void)
@@ -218,8 +222,7 @@ static uint64_t *stream_entry(const struct smmu *smmu, uint32_t stream)
 /* What a function is behind, and its stream there; NULL: nothing keeps it from any memory. */
 static const struct smmu *smmu_of(uint32_t bdf, uint32_t *stream)
 {
-	for_each_smmu(smmu)
-	{
+	for_each_smmu(smmu) {
 		*stream = smmu->stream + bdf - smmu->first;
 		if (bdf - smmu->first < smmu->functions)
 			return smmu;
@@ -301,7 +304,13 @@ int smmu_start(const struct cell *cell)
 	if (!running)
 		return 0;
 	move_streams(cell, cell);
-	return broken ? -EIO : 0;
+	for_each_smmu(smmu) {
+		if (!queues_of(smmu)->broken)
+			continue;
+		move_streams(cell, NULL);
+		return -EIO;
+	}
+	return 0;
 }
 
 void smmu_flush_root(void)
@@ -344,7 +353,8 @@ void smmu_inspect(struct inspection *inspection)
 {
 	if (!running)
 		return;
-	for_each_smmu(smmu) inspect_streams(inspection, smmu);
+	for_each_smmu(smmu)
+		inspect_streams(inspection, smmu);
 }
 
 #ifdef CONFIG_FAULT_INJECT
@@ -427,12 +437,15 @@ static void poll(const struct smmu *smmu)
 void smmu_poll(void)
 {
 	if (running)
-		for_each_smmu(smmu) poll(smmu);
+		for_each_smmu(smmu)
+			poll(smmu);
 }
 
 bool smmu_is_at(uint64_t address)
 {
-	for_each_smmu(smmu) if (address - smmu->phys < CL_SMMU_SIZE) return true;
+	for_each_smmu(smmu)
+		if (address - smmu->phys < CL_SMMU_SIZE)
+			return true;
 	return false;
 }
 
@@ -536,7 +549,7 @@ static bool switch_on(const struct smmu *smmu)
 		return false;
 	command_to(smmu, CFGI_ALL, CFGI_ALL_RANGE);
 	command_to(smmu, TLBI_NSNH_ALL, 0);
-	return !broken && set_control(smmu, CR0_CMDQEN | CR0_EVENTQEN) &&
+	return !queues_of(smmu)->broken && set_control(smmu, CR0_CMDQEN | CR0_EVENTQEN) &&
 	       set_control(smmu, CR0_CMDQEN | CR0_EVENTQEN | CR0_SMMUEN);
 }
 
@@ -544,7 +557,8 @@ static bool switch_off(void)
 {
 	bool done = true;
 
-	for_each_smmu(smmu) done &= set_control(smmu, 0);
+	for_each_smmu(smmu)
+		done &= set_control(smmu, 0);
 	return done;
 }
 
@@ -553,8 +567,7 @@ int smmu_enter(void)
 {
 	if (!smmu_count || __atomic_exchange_n(&entering, true, __ATOMIC_SEQ_CST))
 		return 0;
-	for_each_smmu(smmu)
-	{
+	for_each_smmu(smmu) {
 		if (!switch_on(smmu)) {
 			(void)switch_off();
 			return cell_refuse(EIO, "IOMMU", "phys", smmu->phys, 0,

@@ -447,15 +447,24 @@ void trap_sync_rest(struct guest_regs *regs)
 	}
 }
 
+/* After a kick: SGIs of the guest's other CPUs need none of X19 to X28. True: there may be more. */
+static inline bool kicked(void)
+{
+	if (!cpu_take_arch_event(local->cpu))
+		return true;
+	vgic_deliver(local->cpu);
+	return false;
+}
+
 /* True: a kick, and there may be events. */
 __no_canary bool trap_irq(void)
 {
-	return vgic_interrupt();
+	return vgic_interrupt() && kicked();
 }
 
 __no_canary bool trap_fiq(void)
 {
-	return vgic_fiq();
+	return vgic_fiq() && kicked();
 }
 
 bool trap_serror(void)
