@@ -2,13 +2,18 @@
 """Interrupts by message (GICv3's LPIs): none is lost whenever Cloister or a CPU comes or goes, and the ITS that
 makes them serves no root kernel that has turned bad."""
 
+import re
+import struct
+
 import pytest
 
 import cloister
 from test_lock import hostile, load_module, memory_of
 
 DISK = ("-blockdev", "driver=null-co,node-name=disk,size=67108864,read-zeroes=on", "-device", "nvme,drive=disk,serial=disk,addr=6")
-MACHINE = {"arch": "arm64", "extra": DISK}
+# A config that does not know of the ITS, which is there all the same.
+WITHOUT = cloister.config("qemu-root", "arm64").replace(struct.pack("<Q", 0x8080000), bytes(8))
+MACHINE = {"arch": "arm64", "extra": DISK, "files": {"cells/without-its.cell": WITHOUT}}
 
 pytestmark = pytest.mark.parametrize("machine", [MACHINE, {**MACHINE, "kernel": "6.12"}], indirect=True, ids=["6.1", "6.12"])
 
@@ -43,7 +48,6 @@ def test_cell(enabled):
 
 
 ITS = 0x8080000
-REDISTS = 0x80A0000
 CBASER, CWRITER, CREADR, BASER = 0x80, 0x88, 0x90, 0x100
 ADDRESS = 0xFFFFFFFFF000
 VALID = 1 << 63
@@ -149,3 +153,19 @@ def test_tables(its):
     page = hostile(its, "donate")
     hostile(its, f"store {links + 8:#x} {page | VALID:#x}")
     assert word(its, links + 8) == 0
+
+
+def test_no_its(machine):
+    """Linux looks at the ITS whenever a CPU comes: where the config has none that does no harm, and is logged."""
+    before = cloister.Snapshot(machine)
+    cloister.enable(machine, "/cells/without-its.cell")
+    machine.check("cd /sys/devices/system/cpu/cpu2 && echo 0 >online && echo 1 >online", 60)
+    # The first register that it looks at, of a page that is logged once.
+    assert any(re.search(f"read of memory {ITS >> 12:#x}..., not in its config: refused", text) for text in cloister.log_texts(machine))
+    cloister.disable(machine)
+    before.assert_same(machine)
+    # The commands that Linux has given meanwhile are lost; a CPU that comes again gives them again.
+    machine.check("cd /sys/devices/system/cpu/cpu2 && echo 0 >online && echo 1 >online", 60)
+    machine.check(READ)
+    machine.check("taskset 4 dd if=/dev/nvme0n1 of=/dev/null bs=4k count=50 iflag=direct", 60)
+    stop_reading(machine)

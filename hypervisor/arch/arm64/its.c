@@ -28,8 +28,8 @@
 #define BASER_TYPE(baser)      ((baser) >> 56 & 7)
 #define BASER_PAGE_SIZE(baser) (0x1000UL << 2 * MIN((baser) >> 8 & 3, 2))
 #define BASER_PAGES(baser)     (((baser)&0xff) + 1)
-#define CBASER_ADDRESS	       0x000ffffffffff000UL
-#define QUEUE_OFFSET	       0xfffe0UL /* GITS_CWRITER, GITS_CREADR */
+#define TABLE_ADDRESS	       0x000ffffffffff000UL /* in GITS_CBASER and links to tables */
+#define QUEUE_OFFSET	       0xfffe0UL	    /* GITS_CWRITER, GITS_CREADR */
 #define CWRITER_RETRY	       BIT(0)
 
 #define TABLES	     8
@@ -116,7 +116,7 @@ static int take_table(struct table *table, uint64_t baser)
 
 static uint64_t second_level(const struct table *table, uint64_t entry)
 {
-	return entry & CBASER_ADDRESS & ~(table->page_size - 1);
+	return entry & TABLE_ADDRESS & ~(table->page_size - 1);
 }
 
 static int take_second_level(const struct table *table)
@@ -142,7 +142,7 @@ static int init_service(struct its *its)
 	its->typer = read64(its, GITS_TYPER);
 	if (!(base & BASE_VALID))
 		return 0; /* Linux does not use it, and cannot begin to */
-	its->queue = base & CBASER_ADDRESS;
+	its->queue = base & TABLE_ADDRESS;
 	its->queue_size = ((base & 0xff) + 1) * PAGE_SIZE;
 	its->given = read64(its, GITS_CWRITER) & QUEUE_OFFSET;
 	if (its->queue_size > QUEUE_MAX)

@@ -121,14 +121,7 @@ static void write64(const struct smmu *smmu, unsigned int offset, uint64_t value
 
 static bool wait_for(const struct smmu *smmu, unsigned int offset, uint32_t mask, uint32_t value)
 {
-	uint64_t start = arch_timestamp(), limit = ANSWER_MS * arch_ticks_per_ms();
-
-	while ((mmio_read32(smmu->page0 + offset) & mask) != value) {
-		if (arch_timestamp() - start > limit)
-			return false;
-		cpu_relax();
-	}
-	return true;
+	return WAIT_UNTIL((mmio_read32(smmu->page0 + offset) & mask) == value, ANSWER_MS);
 }
 
 static bool set_control(const struct smmu *smmu, uint32_t value)
