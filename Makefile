@@ -134,9 +134,8 @@ kernels: setup
 # In steps: nothing can be built before the setup.
 built: kernels
 	@for arch in $(ARCHS); do \
-		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools || exit 1; \
+		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools icount || exit 1; \
 	done
-	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) icount
 
 test: built fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
