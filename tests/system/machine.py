@@ -258,6 +258,16 @@ class Machine:
                 lines += [f"---- end of {name}", *text[-TAIL_LINES:]]
         return "\n".join(lines)
 
+    def _keep_registers(self):
+        """What the CPUs are doing, in registers.log: three looks, a second apart."""
+        if not self._qmp or not self.alive():
+            return
+        with open(self.log_directory / "registers.log", "w", encoding="utf-8") as log:
+            for _ in range(3):
+                for command in ("info registers -a", "info pic"):
+                    log.write(f"{time.strftime('%H:%M:%S')} {command}\n{self.monitor(command)}\n")
+                time.sleep(1)
+
     def tail(self):
         """The ends of all logs, for messages."""
         return self._report("state of the machine")
@@ -293,6 +303,7 @@ class Machine:
             if left <= 0 or not select.select([self._serial], [], [], left)[0]:
                 self._stuck = doing
                 so_far = self._buffer[-2000:].decode("utf-8", "replace")
+                self._keep_registers()
                 text = self._report(f"timeout during: {doing}")
                 raise MachineTimeout(f"{text}\n---- output of the command so far\n{so_far}")
             try:
