@@ -10,21 +10,14 @@
 #include <arm64.h>
 #include <audit.h>
 #include <firmware.h>
-#include <sys/mman.h>
+#include "../host/arm64/machine.h"
 #include "../unit/config_builder.h"
 
-#define CPUS	   4
 #define MAX_LISTED 4
 
-struct cell root_cell;
 static struct cell the_cell;
-struct cell *cells[CONFIG_MAX_CELLS];
-struct cpu cpus[CONFIG_MAX_CPUS];
-unsigned int cpu_count = CPUS;
-struct info_region info;
-uint8_t phys_bits = 40;
 
-static struct cl_cpu_info cpu_infos[CPUS];
+static struct cl_cpu_info cpu_infos[MACHINE_CPUS];
 static struct cl_cell_info cell_infos[2];
 static struct blob blobs[2];
 static struct cl_firmware listed[2][MAX_LISTED];
@@ -32,18 +25,13 @@ static unsigned int listed_count[2];
 static bool auditing;
 
 /* The model: what a CPU does. */
-static enum { ON, OFF, STARTING } state[CPUS];
+static enum { ON, OFF, STARTING } state[MACHINE_CPUS];
 
 /* What the call under test has done. */
 static struct {
 	unsigned int smcs, waits, audits, ends;
 	uint64_t args[FIRMWARE_REGS], results[FIRMWARE_RESULTS];
 } seen;
-
-void cpu_relax(void)
-{
-	require(false, "a lock is taken");
-}
 
 uint64_t host_read_sysreg(const char *name)
 {
@@ -132,12 +120,9 @@ void arm64_smc(uint64_t *regs)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	void *page = mmap((void *)LOCAL_PRIVATE, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
 	(void)argc;
 	(void)argv;
-	require(page != MAP_FAILED, "mmap");
+	machine_map_local();
 	return 0;
 }
 
@@ -164,7 +149,7 @@ static bool build(unsigned int number, const char *name)
 {
 	static const struct cl_limits limits = { .arch = CL_ARCH_ARM64,
 						 .phys_bits = 40,
-						 .max_cpus = CPUS };
+						 .max_cpus = MACHINE_CPUS };
 	static const struct cl_platform platform[] = { { .hv_phys = CL_AUTO,
 							 .hv_size = 0x200000 } };
 	static const struct cl_gic gic[] = { { .version = 3,
@@ -397,7 +382,7 @@ static void reset(void)
 	the_cell = (struct cell){ .id = 1, .config = &blobs[1].config, .info = &cell_infos[1] };
 	cell_infos[0].cpus[0] = 3;
 	cell_infos[1].cpus[0] = 12;
-	for (unsigned int i = 0; i < CPUS; i++) {
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
 		cpus[i].id = cpus[i].hw_id = i;
 		cpus[i].cell = i < 2 ? &root_cell : &the_cell;
 		cpus[i].info = &cpu_infos[i];

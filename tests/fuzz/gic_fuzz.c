@@ -15,19 +15,19 @@
 #include <mmio.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "../host/arm64/machine.h"
 #include "../unit/config_builder.h"
 
-#define CPUS	    4
 #define DIST	    0x8000000UL
 #define GICC_PHYS   0x8010000UL
 #define REDIST	    0x80a0000UL
 #define STRIDE	    0x20000UL
-#define REDISTS	    (CPUS * STRIDE)
+#define REDISTS	    (MACHINE_CPUS * STRIDE)
 #define MAINTENANCE 25
 #define LINES	    96
 #define LISTED	    160 /* by root's config: those that the hardware lacks are listed, too */
 #define SGI_FRAME   0x10000UL
-#define FRAMES	    (2 * CPUS) /* each has registers in its first page only */
+#define FRAMES	    (2 * MACHINE_CPUS) /* each has registers in its first page only */
 
 /* Offsets, IHI 0069, 12.9; IHI 0048, 4.3 */
 #define IGROUPR	   0x080
@@ -40,33 +40,22 @@
 #define SGIR	   0xf00
 #define IROUTER	   0x6000
 
-struct cell root_cell;
 static struct cell the_cell;
-struct cell *cells[CONFIG_MAX_CELLS];
-struct cpu cpus[CONFIG_MAX_CPUS];
-unsigned int cpu_count = CPUS;
-struct info_region info;
-uint8_t phys_bits = 40;
 
-static struct cl_cpu_info cpu_infos[CPUS];
+static struct cl_cpu_info cpu_infos[MACHINE_CPUS];
 static struct cl_cell_info cell_infos[2];
 static struct blob blobs[2];
 
 static int physical; /* a file: the redistributors */
 static uint8_t *dist, *redists;
 static uint8_t dist_before[0x10000], redists_before[FRAMES][PAGE_SIZE];
-static struct arch_cpu cpus_before[CPUS];
+static struct arch_cpu cpus_before[MACHINE_CPUS];
 static uint64_t cell_spis; /* bit n: INTID 32 + n */
 static bool v2, direct;
 
 /* What an access to SGIs has asked for, by CPU. */
-static uint32_t sent[CPUS], injected[CPUS];
+static uint32_t sent[MACHINE_CPUS], injected[MACHINE_CPUS];
 static bool can_inject;
-
-void cpu_relax(void)
-{
-	require(false, "a lock is taken");
-}
 
 static void *must_map(void *at, uint64_t size, int protection, int flags, uint64_t offset)
 {
@@ -105,7 +94,7 @@ void own_page_mapped(uint64_t address)
 	uint64_t phys = entry & PTE_ADDRESS;
 	unsigned int cpu = (unsigned int)((phys - REDIST) / STRIDE);
 
-	require(cpu < CPUS && cpus[cpu].cell == local->cpu->cell, "a window on %#lx", phys);
+	require(cpu < MACHINE_CPUS && cpus[cpu].cell == local->cpu->cell, "a window on %#lx", phys);
 	map_redist(address, phys);
 }
 
@@ -158,15 +147,6 @@ void inspect_add(struct inspection *inspection, const struct cl_inspect_record *
 	(void)record;
 }
 
-int cell_refuse(int error, const char *object, const char *field, uint64_t found, uint64_t expected,
-		const char *rule)
-{
-	(void)found;
-	(void)expected;
-	require(false, "%d: %s: %s: %s", error, object, field, rule);
-	return -error;
-}
-
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)
 {
 	(void)what;
@@ -174,13 +154,6 @@ void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uin
 	(void)value;
 	require(cell == local->cpu->cell, "another cell's");
 	cell->denied++;
-}
-
-void mmio_ignore(bool write, uint64_t address, uint64_t *value)
-{
-	(void)write;
-	(void)address;
-	*value = ~0UL;
 }
 
 void cpu_post(struct cpu *cpu, uint32_t events)
@@ -257,7 +230,7 @@ static void build(void)
 {
 	static const struct cl_limits limits = { .arch = CL_ARCH_ARM64,
 						 .phys_bits = 40,
-						 .max_cpus = CPUS };
+						 .max_cpus = MACHINE_CPUS };
 	static const struct cl_platform platform[] = { { .hv_phys = CL_AUTO,
 							 .hv_size = 0x200000 } };
 	static const struct cl_cpu cpu_list[] = { { 2, 0 }, { 3, 0 } };
@@ -295,7 +268,7 @@ static void build(void)
 
 static void switch_to(unsigned int number)
 {
-	static unsigned int mapped = CPUS;
+	static unsigned int mapped = MACHINE_CPUS;
 	uint64_t *entry = (uint64_t *)LOCAL_TABLE + LOCAL_PAGE_WINDOWS + WINDOW_MMIO;
 
 	local->cpu = &cpus[number];
@@ -308,7 +281,7 @@ static void switch_to(unsigned int number)
 		memset(dist + ITARGETSR, 1 << number, 32);
 	if (v2 || mapped != number)
 		gic_map_cpu(&cpus[number]);
-	mapped = v2 ? CPUS : number;
+	mapped = v2 ? MACHINE_CPUS : number;
 }
 
 static void fill(uint8_t *at, size_t size, uint64_t seed)
@@ -333,8 +306,8 @@ static void identify(void)
 	put32(dist + 0xffe8, 0x3b);
 	if (v2)
 		put32(dist + 0xfe8, 0x2b);
-	for (unsigned int i = 0; i < CPUS; i++) {
-		typer = affinity(i) << 32 | i << 8 | (i == CPUS - 1 ? BIT(4) : 0) | 1;
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
+		typer = affinity(i) << 32 | i << 8 | (i == MACHINE_CPUS - 1 ? BIT(4) : 0) | 1;
 		memcpy(redists + i * STRIDE + 8, &typer, 8);
 		put32(redists + i * STRIDE, 0);
 	}
@@ -347,7 +320,7 @@ static void reset(uint64_t seed)
 	root_cell = (struct cell){ .config = &blobs[0].config, .info = &cell_infos[0] };
 	the_cell = (struct cell){ .id = 1, .config = &blobs[1].config, .info = &cell_infos[1] };
 	cell_infos[0].cpus[0] = 15;
-	for (unsigned int i = 0; i < CPUS; i++) {
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
 		cpus[i].id = cpus[i].hw_id = i;
 		cpus[i].cell = &root_cell;
 		cpus[i].info = &cpu_infos[i];
@@ -359,7 +332,7 @@ static void reset(uint64_t seed)
 	identify();
 	local->cpu = &cpus[0];
 	require(!gic_init(&blobs[0].config), "gic_init");
-	for (unsigned int i = 0; i < CPUS; i++)
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		switch_to(i);
 	require(!gic_init_cell(&root_cell), "root");
 	switch_to(0);
@@ -367,9 +340,9 @@ static void reset(uint64_t seed)
 	gic_move(&the_cell, true);
 	cell_infos[0].cpus[0] = 3;
 	cell_infos[1].cpus[0] = 12;
-	for (unsigned int i = 2; i < CPUS; i++)
+	for (unsigned int i = 2; i < MACHINE_CPUS; i++)
 		cpus[i].cell = &the_cell;
-	for (unsigned int i = 0; i < CPUS; i++) {
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
 		switch_to(i);
 		gic_reset_cpu(&cpus[i]);
 	}
@@ -439,7 +412,7 @@ static bool may_route(const struct cpu *cpu, unsigned int offset, const uint8_t 
 	if (v2 || offset < IROUTER || offset >= IROUTER + 8 * LINES || intid < 32)
 		return false;
 	memcpy(&to, now + (offset & ~7U), 8);
-	return owns(cpu, intid) && to < CPUS && cpus[to].cell == cpu->cell;
+	return owns(cpu, intid) && to < MACHINE_CPUS && cpus[to].cell == cpu->cell;
 }
 
 /* The first word from `at` on in which two copies differ, or size. Most of all time is spent here. */
@@ -476,7 +449,7 @@ static void compare(const struct cpu *cpu, bool write, uint64_t address)
 				"frame %u + %#x: %#x becomes %#x by CPU %u at %#lx", frame, at,
 				get32(before + at), get32(after + at), cpu->id, address);
 	}
-	for (unsigned int i = 0; i < CPUS; i++)
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		require(cpus[i].cell == cpu->cell ||
 				!memcmp(&cpus[i].arch, &cpus_before[i], sizeof(cpus_before[i])),
 			"state of CPU %u by CPU %u", i, cpu->id);
@@ -517,7 +490,7 @@ static void save(void)
 	memcpy(dist_before, dist, sizeof(dist_before));
 	for (unsigned int i = 0; i < FRAMES; i++)
 		memcpy(redists_before[i], redists + i * SGI_FRAME, PAGE_SIZE);
-	for (unsigned int i = 0; i < CPUS; i++)
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		cpus_before[i] = cpus[i].arch;
 	memset(sent, 0, sizeof(sent));
 	memset(injected, 0, sizeof(injected));
@@ -552,7 +525,7 @@ static void one_sgi(struct cpu *cpu, uint64_t value)
 	save();
 	gic_send_sgi(value);
 	compare(cpu, false, 0);
-	for (unsigned int i = 0; i < CPUS; i++) {
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
 		bool named = value & BIT(40) ? i != cpu->id : cluster0 && value >> i & 1;
 		bool wanted = named && cpus[i].cell == cpu->cell &&
 			      !(is_direct(cpu->cell) && sgi == KICK_FIQ);

@@ -7,14 +7,12 @@
  *
  * Input: a byte of flags, then operations of 16 bytes.
  */
-#define _GNU_SOURCE
 #include "fuzz.h"
 #include <arm64.h>
 #include <mmio.h>
-#include <sys/mman.h>
+#include "../host/arm64/machine.h"
 #include "../unit/config_builder.h"
 
-#define CPUS	 4
 #define ROOTS	 3 /* CPUs of root; the last one is a cell's */
 #define RAM	 0x40000000UL
 #define RAM_SIZE 0x100000UL
@@ -38,14 +36,7 @@
 #define BASER	0x100
 #define OFFSET	0xfffe0UL
 
-struct cell root_cell;
-struct cell *cells[CONFIG_MAX_CELLS];
-struct cpu cpus[CONFIG_MAX_CPUS];
-unsigned int cpu_count = CPUS;
-struct info_region info;
-uint8_t phys_bits = 40;
-
-static struct cl_cpu_info cpu_infos[CPUS];
+static struct cl_cpu_info cpu_infos[MACHINE_CPUS];
 static struct cl_cell_info cell_infos[2];
 static struct cell other_cell;
 static struct blob blob;
@@ -57,18 +48,10 @@ static bool read_only[RAM_SIZE / PAGE_SIZE];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	void *at = mmap((void *)LOCAL_PRIVATE, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
 	(void)argc;
 	(void)argv;
-	require(at != MAP_FAILED, "mmap");
+	machine_map_local();
 	return 0;
-}
-
-void cpu_relax(void)
-{
-	require(false, "a lock is taken");
 }
 
 static bool in_ram(uint64_t phys)
@@ -119,22 +102,6 @@ bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint
 	return true;
 }
 
-void mmio_ignore(bool write, uint64_t address, uint64_t *value)
-{
-	(void)write;
-	(void)address;
-	*value = ~0UL;
-}
-
-int cell_refuse(int error, const char *object, const char *field, uint64_t found, uint64_t expected,
-		const char *rule)
-{
-	(void)found;
-	(void)expected;
-	require(false, "%d: %s: %s: %s", error, object, field, rule);
-	return -error;
-}
-
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)
 {
 	(void)what;
@@ -143,15 +110,15 @@ void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uin
 	cell->denied++;
 }
 
-/* The CPU whose redistributor a command names: CPUS, if there is none. */
+/* The CPU whose redistributor a command names: MACHINE_CPUS, if there is none. */
 static unsigned int named(uint64_t word)
 {
 	uint64_t field = word >> 16 & 0x7ffffffff;
 
-	for (unsigned int i = 0; i < CPUS; i++)
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		if (field == (registers[TYPER / 8] & 1 << 19 ? (REDIST + i * STRIDE) >> 16 : i))
 			return i;
-	return CPUS;
+	return MACHINE_CPUS;
 }
 
 /* What the ITS does: IHI 0069, 5.3. */
@@ -167,7 +134,7 @@ static void execute(const uint64_t *command)
 	case 0x0f:
 		return;
 	case 0x05:
-		require(named(command[2]) < CPUS, "SYNC to %#lx", command[2]);
+		require(named(command[2]) < MACHINE_CPUS, "SYNC to %#lx", command[2]);
 		return;
 	case 0x09:
 		require(!(command[2] & VALID) || named(command[2]) < ROOTS, "MAPC to %#lx",
@@ -234,7 +201,7 @@ static void set_up(uint8_t flags)
 	root_cell.config = (const struct cl_config *)blob.bytes;
 	root_cell.info = &cell_infos[0];
 	other_cell.info = &cell_infos[1];
-	for (unsigned int i = 0; i < CPUS; i++) {
+	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
 		cpus[i].id = i;
 		cpus[i].cell = i < ROOTS ? &root_cell : &other_cell;
 		cpus[i].cell->info->cpus[0] |= BIT(i);
