@@ -7,22 +7,12 @@
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
 #include <asm/cpufeature.h>
-#include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
 #include "driver.h"
+#include "x86.h"
 
-#define IMAGE "cloister/cloister-amd.bin"
-
-MODULE_FIRMWARE(IMAGE);
-
-struct cl_entry_args {
-	u64 cr3;
-	u64 entry;
-	u64 cpu;
-};
-
-extern char cloister_trampoline[], cloister_exit[];
+extern const char cloister_trampoline[], cloister_exit[];
 int cloister_enter(const struct cl_entry_args *args);
 int cloister_leave(void);
 
@@ -45,12 +35,32 @@ u8 cl_arch_phys_bits(void)
 	return boot_cpu_data.x86_phys_bits;
 }
 
+/*
+ * By what the CPU has, then by its vendor, for messages that fit: Linux hides SVM and VMX where the
+ * firmware has disabled them. It reads no register: nothing of it exits while enabled.
+ */
+static const struct cl_x86_vendor *vendor(void)
+{
+	if (boot_cpu_has(X86_FEATURE_SVM))
+		return &cl_x86_amd;
+	if (boot_cpu_has(X86_FEATURE_VMX))
+		return &cl_x86_intel;
+	switch (boot_cpu_data.x86_vendor) {
+	case X86_VENDOR_AMD:
+	case X86_VENDOR_HYGON:
+		return &cl_x86_amd;
+	case X86_VENDOR_INTEL:
+	case X86_VENDOR_CENTAUR:
+	case X86_VENDOR_ZHAOXIN:
+		return &cl_x86_intel;
+	default:
+		return NULL;
+	}
+}
+
 const char *cl_arch_image(void)
 {
-	if (boot_cpu_has(X86_FEATURE_SVM) || boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
-		return IMAGE;
-	return NULL;
+	return vendor() ? vendor()->image : NULL;
 }
 
 /* KVM would find SVM in use and its own set-up refused: it does not get that far. */
@@ -66,73 +76,50 @@ u32 cl_arch_hw_id(void)
 	return cpuid_ebx(1) >> 24;
 }
 
-enum { FIT, NO_SVM, NO_NPT, SVM_DISABLED, SVM_IN_USE };
-
-struct fitness {
-	atomic_t worst;
+struct poll {
+	int (*judge)(void);
+	atomic_t answer;
 	atomic_t cpu;
 };
 
-static void check_cpu(void *data)
+static void ask_cpu(void *data)
 {
-	struct fitness *fitness = data;
-	int state = FIT;
-	u64 value;
+	struct poll *poll = data;
+	int answer = poll->judge();
 
-	if (!(cpuid_ecx(0x80000001) & BIT(2)))
-		state = NO_SVM;
-	else if (!rdmsrl_safe(MSR_VM_CR, &value) && value & BIT(4)) /* SVMDIS */
-		state = SVM_DISABLED;
-	else if (!(cpuid_edx(0x8000000a) & BIT(0)))
-		state = NO_NPT;
-	else if (!rdmsrl_safe(MSR_EFER, &value) && value & EFER_SVME)
-		state = SVM_IN_USE;
-	if (state != FIT && atomic_cmpxchg(&fitness->worst, FIT, state) == FIT)
-		atomic_set(&fitness->cpu, smp_processor_id());
+	if (answer && !atomic_cmpxchg(&poll->answer, 0, answer))
+		atomic_set(&poll->cpu, smp_processor_id());
+}
+
+int cl_x86_judge(int (*judge)(void), unsigned int *cpu)
+{
+	struct poll poll = { judge, ATOMIC_INIT(0), ATOMIC_INIT(0) };
+
+	on_each_cpu(ask_cpu, &poll, 1);
+	*cpu = atomic_read(&poll.cpu);
+	return atomic_read(&poll.answer);
+}
+
+bool cl_x86_has_module(const char *directory)
+{
+	struct path path;
+
+	if (kern_path(directory, 0, &path))
+		return false;
+	path_put(&path);
+	return true;
 }
 
 int cl_arch_check(char *message)
 {
-	struct fitness fitness = { ATOMIC_INIT(FIT), ATOMIC_INIT(0) };
-	struct path path;
-	unsigned int cpu;
+	int err = vendor() ? vendor()->check(message) : 0;
 
-	if (!cl_arch_image()) {
+	if (!err && !cl_arch_image()) {
 		cl_say(message,
 		       "there is no Cloister image for this CPU: AMD with SVM is supported");
 		return -ENODEV;
 	}
-	on_each_cpu(check_cpu, &fitness, 1);
-	cpu = atomic_read(&fitness.cpu);
-	switch (atomic_read(&fitness.worst)) {
-	case NO_SVM:
-		cl_say(message,
-		       "CPU %u has no SVM (CPUID 80000001 ECX bit 2 is 0): this machine cannot run Cloister's AMD image",
-		       cpu);
-		return -ENODEV;
-	case NO_NPT:
-		cl_say(message,
-		       "CPU %u has no nested paging (CPUID 8000000a EDX bit 0 is 0), which Cloister needs",
-		       cpu);
-		return -ENODEV;
-	case SVM_DISABLED:
-		cl_say(message,
-		       "CPU %u: SVM is disabled by the firmware (VM_CR.SVMDIS is 1): enable it in the BIOS setup",
-		       cpu);
-		return -ENODEV;
-	case SVM_IN_USE:
-		cl_say(message,
-		       "CPU %u: another hypervisor uses SVM (EFER.SVME is 1): stop its virtual machines and unload kvm_amd",
-		       cpu);
-		return -EBUSY;
-	}
-	if (!kern_path("/sys/module/kvm_amd", 0, &path)) {
-		path_put(&path);
-		cl_say(message,
-		       "the module kvm_amd is loaded and may use SVM at any time: rmmod kvm_amd");
-		return -EBUSY;
-	}
-	return 0;
+	return err;
 }
 
 int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
@@ -188,11 +175,5 @@ void cl_arch_left(const struct cl_info *info)
 long cl_arch_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1,
 		       unsigned long arg2)
 {
-	long result;
-
-	asm volatile("vmmcall"
-		     : "=a"(result)
-		     : "a"((unsigned long)number), "D"(arg0), "S"(arg1), "d"(arg2)
-		     : "memory");
-	return result;
+	return vendor()->hypercall(number, arg0, arg1, arg2);
 }
