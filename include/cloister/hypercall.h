@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Hypercalls. x86: VMMCALL (AMD) with RAX = number, RDI, RSI, RDX = arguments; the result is in
- * RAX, a negative errno on failure; all other registers are kept. Only ring 0 may call (else
- * -EPERM). arm64: HVC #CL_HVC_IMMEDIATE with X0 = number, X1 to X3 = arguments, result in X0; all
- * other registers are kept; EL0 cannot execute HVC. A management call that is refused leaves the
- * reason in struct cl_info.finding.
+ * Hypercalls. x86: VMMCALL (CPUs of AMD and Hygon) or VMCALL (all others) with RAX = number, RDI,
+ * RSI, RDX = arguments; the result is in RAX, a negative errno on failure; all other registers are
+ * kept. Only ring 0 may call (else -EPERM). arm64: HVC #CL_HVC_IMMEDIATE with X0 = number, X1 to X3
+ * = arguments, result in X0; all other registers are kept; EL0 cannot execute HVC. A management
+ * call that is refused leaves the reason in struct cl_info.finding.
  */
 #ifndef CLOISTER_HYPERCALL_H
 #define CLOISTER_HYPERCALL_H

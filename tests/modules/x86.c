@@ -6,13 +6,24 @@
 #include <asm/asm.h>
 #include <asm/io.h>
 #include <asm/msr.h>
+#include <asm/processor.h>
 #include "hostile.h"
 
 long arch_call(u64 number, u64 a, u64 b, u64 c)
 {
 	long answer;
 
-	asm volatile("vmmcall" : "=a"(answer) : "a"(number), "D"(a), "S"(b), "d"(c) : "memory");
+	if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
+		asm volatile("vmmcall"
+			     : "=a"(answer)
+			     : "a"(number), "D"(a), "S"(b), "d"(c)
+			     : "memory");
+	else
+		asm volatile("vmcall"
+			     : "=a"(answer)
+			     : "a"(number), "D"(a), "S"(b), "d"(c)
+			     : "memory");
 	return answer;
 }
 

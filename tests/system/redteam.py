@@ -39,6 +39,7 @@ ATTACKS = {
         "in-service": ("red_apic", 250),
         "control": ("red_cpu", 550),
         "svm": ("red_cpu", 14000),
+        "vmx": ("red_cpu", 10000),
         "calls": ("red_cpu count=1010000", 1010000),
         "registers": ("red_cpu", 4),
         "registers again": ("red_cpu", 4),

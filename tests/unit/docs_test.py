@@ -156,7 +156,7 @@ class Debugging(unittest.TestCase):
     text = read("docs/debugging.md")
     # all string literals, adjacent ones joined
     sources = "\n".join("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
-                        for directory in ("driver", "hypervisor", "tools/hvctl")
+                        for directory in ("driver", "hypervisor", "include", "tools/hvctl")
                         for file in sorted((TOP / directory).rglob("*.[ch]"))
                         for literals in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+',
                                                    file.read_text(encoding="utf-8")))

@@ -176,14 +176,23 @@ static inline void sync_code(const void *start, size_t size)
 	(void)size;
 }
 
+/* Whether hypercalls are VMCALL (Intel) or VMMCALL (AMD); each CPU has one of them only. */
+extern bool has_vmcall;
+
 static inline int64_t hypercall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	int64_t result;
 
-	__asm__ volatile("vmmcall"
-			 : "=a"(result)
-			 : "a"(number), "D"(arg0), "S"(arg1), "d"(arg2)
-			 : "memory");
+	if (has_vmcall)
+		__asm__ volatile("vmcall"
+				 : "=a"(result)
+				 : "a"(number), "D"(arg0), "S"(arg1), "d"(arg2)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "=a"(result)
+				 : "a"(number), "D"(arg0), "S"(arg1), "d"(arg2)
+				 : "memory");
 	return result;
 }
 

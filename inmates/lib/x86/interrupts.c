@@ -29,6 +29,8 @@ void vector_main(struct frame *f);
 static struct gate idt[256];
 static void (*handlers[256])(void);
 
+bool has_vmcall;
+
 void interrupt_handler(unsigned int vector, void (*handler)(void))
 {
 	handlers[vector] = handler;
@@ -94,6 +96,15 @@ void interrupts_init_cpu(void)
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
+/* By the vendor: AMD's and Hygon's CPUs have the one instruction, all others the other. */
+static bool find_vmcall(void)
+{
+	uint32_t eax, ebx, ecx, edx;
+
+	cpuid(0, 0, &eax, &ebx, &ecx, &edx);
+	return ebx != 0x68747541 && ebx != 0x6f677948; /* "Auth"enticAMD, "Hygo"nGenuine */
+}
+
 void arch_init(void)
 {
 	unsigned int vector;
@@ -110,5 +121,6 @@ void arch_init(void)
 		};
 	}
 	interrupts_init_cpu();
+	has_vmcall = find_vmcall();
 	apic_init();
 }

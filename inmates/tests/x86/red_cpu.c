@@ -5,6 +5,7 @@
  *   control	every bit of CR0, CR4, CR8, EFER, XCR0, PAT and the debug registers
  *   cr4	a reserved bit of CR4
  *   svm	the instructions of SVM
+ *   vmx	the instructions of VMX and SMX, and the hypercall of the other vendor's CPUs
  *   calls	count=N hypercalls with every number and random arguments
  *   registers	what the last run of this attack left in vector registers
  *   caches	WBINVD and INVD, count=N of each
@@ -186,6 +187,54 @@ static void svm(void)
 	expect_refused(TRY("stgi", "a"(0)) == UD, "STGI after EFER.SVME", 0, 0);
 }
 
+#define CR4_VMXE (1UL << 13)
+
+static void vmx(void)
+{
+	static uint64_t memory[512] __attribute__((aligned(4096)));
+	static const uint64_t descriptor[2] = { 1, 0 };
+	uint64_t address, cr4 = READ_REGISTER("cr4"), value = 0;
+	unsigned int i;
+
+	random_seed();
+	/* Where CPUID announces no VMX, the bit is a reserved one; what QEMU makes of those: cr4. */
+	if (has_vmcall)
+		expect_refused(WRITE_REGISTER("cr4", cr4 | CR4_VMXE) == GP, "CR4.VMXE", 0,
+			       READ_REGISTER("cr4"));
+	for (i = 0; i < 1000; i++) {
+		address = i & 1 ? random64() : (uint64_t)(uintptr_t)memory;
+		/* QEMU's CPUs take these for RDRAND and RDSEED with an operand in memory. */
+		if (has_vmcall) {
+			expect_refused(TRY("vmxon %1", "m"(address)) == UD, "VMXON", address, 0);
+			expect_refused(TRY("vmclear %1", "m"(address)) == UD, "VMCLEAR", address,
+				       0);
+			expect_refused(TRY("vmptrld %1", "m"(address)) == UD, "VMPTRLD", address,
+				       0);
+			expect_refused(TRY("vmptrst (%1)", "r"(memory)) == UD, "VMPTRST", 0, 0);
+		}
+		expect_refused(TRY("vmread %1, %%rax", "r"(address)) == UD, "VMREAD", address, 0);
+		expect_refused(TRY("vmwrite %1, %%rax", "r"(value), "a"(address)) == UD, "VMWRITE",
+			       address, 0);
+		expect_refused(TRY("vmlaunch") == UD, "VMLAUNCH", 0, 0);
+		expect_refused(TRY("vmresume") == UD, "VMRESUME", 0, 0);
+		expect_refused(TRY("vmxoff") == UD, "VMXOFF", 0, 0);
+		expect_refused(TRY("invept %1, %%rax", "m"(descriptor), "a"((uint64_t)(i & 3))) ==
+				       UD,
+			       "INVEPT", i & 3, 0);
+		expect_refused(TRY("invvpid %1, %%rax", "m"(descriptor), "a"((uint64_t)(i & 3))) ==
+				       UD,
+			       "INVVPID", i & 3, 0);
+		expect_refused(TRY("vmfunc", "a"(i & 1), "c"(i)) == UD, "VMFUNC", i, 0);
+		expect_refused(is_refusal(TRY("getsec", "a"(i & 15), "b"(0))), "GETSEC", i & 15, 0);
+		if (has_vmcall)
+			expect_refused(TRY("vmmcall", "a"(CL_HC_GET_INFO), "D"(0)) == UD, "VMMCALL",
+				       0, 0);
+		else
+			expect_refused(TRY("vmcall", "a"(CL_HC_GET_INFO), "D"(0)) == UD, "VMCALL",
+				       0, 0);
+	}
+}
+
 /* Version and number of cells are for everybody. */
 static bool is_for_cells(uint64_t number, uint64_t type)
 {
@@ -255,8 +304,9 @@ static void caches(void)
 }
 
 static const struct attack attacks[] = {
-	{ "control", control },	    { "cr4", cr4 },	  { "svm", svm }, { "calls", calls },
-	{ "registers", registers }, { "caches", caches },
+	{ "control", control }, { "cr4", cr4 },	    { "svm", svm },
+	{ "vmx", vmx },		{ "calls", calls }, { "registers", registers },
+	{ "caches", caches },
 };
 
 void inmate_main(void)
