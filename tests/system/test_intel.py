@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """An Intel machine: there is no image for it yet, and everything says so before anything is changed."""
 
+import json
 import re
 
 import pytest
@@ -33,8 +34,22 @@ def test_enable_is_refused(machine):
 
 
 def test_hardware_check(machine):
-    text = cloister.refused(machine, "hvctl hardware check", "Cloister cannot run on this machine.")
-    for line in ("AMD or Hygon CPU +NO +Intel CPUs \\(VMX\\) are not supported by this release",
-                 "the driver agrees +NO +there is no Cloister image for this CPU"):
-        assert re.search(line, text), text
+    """Without the registers of VMX, what Linux says of them; with them, everything."""
+    text = machine.run("hvctl hardware check").output
+    assert re.search("^registers of VMX can be read +no +.*modprobe msr$", text, re.M), text
+    assert re.search("^unrestricted guest +yes", text, re.M) and "MSR bitmaps" not in text, text
     assert "SVM" not in text.replace("AMD with SVM is supported", ""), "nothing that only helps an AMD CPU"
+    answer = json.loads(machine.run("modprobe msr; hvctl hardware check --json").output)
+    found = {check["name"]: check["present"] for check in answer["checks"]}
+    needs = ("VMX is enabled", "registers of VMX can be read", "NMI exiting", "MSR bitmaps", "64-bit host", "INVVPID of all contexts",
+             "EPT with 1 GiB pages", "KVM is not loaded", "FRED is off")
+    assert all(found[name] for name in needs), found
+
+
+def test_kvm_is_loaded(machine):
+    cloister.load_driver(machine)
+    machine.check("modprobe kvm_intel")
+    cloister.refused(machine, "hvctl enable /cells/qemu-root.cell", "the module kvm_intel is loaded", "rmmod kvm_intel")
+    text = cloister.refused(machine, "hvctl hardware check", "Cloister cannot run on this machine.")
+    assert re.search("^KVM is not loaded +NO +rmmod kvm_intel$", text, re.M), text
+    machine.check("rmmod kvm_intel")
