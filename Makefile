@@ -177,10 +177,12 @@ lint: lint-cppcheck $(addprefix lint-sparse-,$(subst tools/,,$(filter hypervisor
 	@cmp $(BUILD)/defaults.check Kconfig.defaults
 
 LINT_INCLUDES := include $(BUILD)/include hypervisor/include tests/unit
-LINT_x86 := -D__x86_64__ $(addprefix -I ,hypervisor/arch/x86/include hypervisor/arch/x86/svm inmates/lib inmates/lib/x86 inmates/tests inmates/tests/x86)
+LINT_X86 := -D__x86_64__ $(addprefix -I ,hypervisor/arch/x86/include inmates/lib inmates/lib/x86 inmates/tests inmates/tests/x86)
+LINT_amd := $(LINT_X86) -I hypervisor/arch/x86/svm
+LINT_intel := $(LINT_X86) -I hypervisor/arch/x86/vmx
 LINT_arm64 := -D__aarch64__ $(addprefix -I ,hypervisor/arch/arm64/include inmates/lib inmates/lib/arm64 inmates/tests inmates/tests/arm64)
 
-lint-cppcheck: lint-cppcheck-x86 lint-cppcheck-arm64
+lint-cppcheck: lint-cppcheck-amd lint-cppcheck-intel lint-cppcheck-arm64
 	@cppcheck --version
 
 # Not modules: kernel headers make no sense to cppcheck. "make modules C=2" runs sparse on the driver.
@@ -189,10 +191,11 @@ lint-cppcheck-%: $(AUTOCONF)
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingIncludeSystem --suppress=unusedStructMember \
 		$(LINT_$*) $(addprefix -I ,$(LINT_INCLUDES)) \
-		$(filter-out driver/% tests/modules/% $(addsuffix %,$(wildcard */$(OTHER_$*)/ */*/$(OTHER_$*)/)),$(filter %.c,$(SOURCES)))
+		$(filter-out driver/% tests/modules/% $(foreach other,$(OTHERS_$*),$(addsuffix %,$(wildcard */$(other)/ */*/$(other)/ */*/*/$(other)/))),$(filter %.c,$(SOURCES)))
 
-OTHER_x86 := arm64
-OTHER_arm64 := x86
+OTHERS_amd := arm64 vmx
+OTHERS_intel := arm64 svm
+OTHERS_arm64 := x86
 
 # cgcc runs sparse, then the compiler.
 lint-sparse-%: $(AUTOCONF)

@@ -12,9 +12,7 @@
 #include "driver.h"
 #include "x86.h"
 
-extern const char cloister_trampoline[], cloister_exit[];
-int cloister_enter(const struct cl_entry_args *args);
-int cloister_leave(void);
+extern const char cloister_trampoline[];
 
 const bool cl_arch_hot_remove = true;
 const char *const cl_arch_reserve_hint = "memmap=";
@@ -112,14 +110,12 @@ bool cl_x86_has_module(const char *directory)
 
 int cl_arch_check(char *message)
 {
-	int err = vendor() ? vendor()->check(message) : 0;
-
-	if (!err && !cl_arch_image()) {
+	if (!vendor()) {
 		cl_say(message,
-		       "there is no Cloister image for this CPU: AMD with SVM is supported");
+		       "there is no Cloister image for this CPU: AMD with SVM and Intel with VMX are supported");
 		return -ENODEV;
 	}
-	return err;
+	return vendor()->check(message);
 }
 
 int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
@@ -130,7 +126,7 @@ int cl_arch_prepare(const struct cl_image *image, struct cl_system *system)
 
 	system->trampoline_virt = virt;
 	system->trampoline_phys = page_to_phys(vmalloc_to_page((void *)virt));
-	system->exit_virt = (u64)cloister_exit;
+	system->exit_virt = (u64)vendor()->exit;
 	system->tsc_khz = tsc_khz;
 
 	if (!top)
@@ -159,12 +155,12 @@ int cl_arch_enter(unsigned int cpu)
 {
 	struct cl_entry_args args = { entry_cr3, entry_address, cpu };
 
-	return cloister_enter(&args);
+	return vendor()->enter(&args);
 }
 
 int cl_arch_leave(void)
 {
-	return cloister_leave();
+	return vendor()->leave();
 }
 
 /* All interrupts go to Linux without the hypervisor. */

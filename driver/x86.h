@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+/* For trampoline_x86.S, which has the offsets. */
 struct cl_entry_args {
 	u64 cr3;
 	u64 entry;

@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Intel, and others that have VMX. */
 #include <linux/module.h>
+#include <asm/apicdef.h>
+#include <asm/desc.h>
+#include <asm/fixmap.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
+#include <asm/trapnr.h>
 #include <cloister/vmx_needs.h>
 #include "driver.h"
 #include "x86.h"
+
+#define IMAGE "cloister/cloister-intel.bin"
+
+MODULE_FIRMWARE(IMAGE);
+
+/* For trampoline_x86.S, which has the offsets. */
+struct entry_args {
+	struct cl_entry_args common;
+	void *gdt; /* one that can be written to */
+	u64 icr;   /* xAPIC: address of the interrupt command register; x2APIC: 0 */
+	u64 apic_id;
+	u64 descriptors[6]; /* of TR (two), LDTR (two), FS, GS: see struct linux_descriptors */
+	struct desc_ptr idt;
+};
+
+extern const char cloister_exit_vmx[], cloister_nmi[];
+int cloister_enter_vmx(const struct entry_args *args);
+int cloister_leave_vmx(void *gdt);
 
 #define CR4_FRED BIT_ULL(32) /* older headers do not know it */
 
@@ -94,8 +116,77 @@ static long hypercall(unsigned int number, unsigned long arg0, unsigned long arg
 	return result;
 }
 
-/* No image yet. */
+static u64 descriptor(const struct desc_ptr *gdt, u64 ldt, u16 selector)
+{
+	u64 table = selector & SEGMENT_TI_MASK ? ldt : gdt->address;
+
+	if (!(selector & ~SEGMENT_RPL_MASK))
+		return 0;
+	return *(u64 *)(table + (selector & ~(SEGMENT_TI_MASK | SEGMENT_RPL_MASK)));
+}
+
+/* What a VM entry loads of them is asked for descriptor by descriptor. */
+static void read_descriptors(u64 *descriptors)
+{
+	struct desc_ptr gdt;
+	u16 tr, ldtr, fs, gs;
+	u64 ldt = 0;
+
+	native_store_gdt(&gdt);
+	asm volatile("str %0" : "=rm"(tr));
+	asm volatile("sldt %0" : "=rm"(ldtr));
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	memcpy(&descriptors[0], (void *)(gdt.address + tr), 16);
+	if (ldtr) {
+		const struct ldttss_desc *system = (void *)(gdt.address + ldtr);
+
+		memcpy(&descriptors[2], system, 16);
+		ldt = system->base0 | system->base1 << 16 | (u64)system->base2 << 24 |
+		      (u64)system->base3 << 32;
+	}
+	descriptors[4] = descriptor(&gdt, ldt, fs);
+	descriptors[5] = descriptor(&gdt, ldt, gs);
+}
+
+/*
+ * There is no other way to hold NMIs back than to be in the handler of one: the trampoline sends
+ * itself an NMI, which comes by a table of its own to cloister_nmi.
+ */
+static int enter(const struct cl_entry_args *common)
+{
+	gate_desc idt[X86_TRAP_NMI + 1] = {};
+	struct entry_args args = {
+		.common = *common,
+		.gdt = get_current_gdt_rw(),
+		.apic_id = cl_arch_hw_id(),
+		.idt = { sizeof(idt) - 1, (unsigned long)idt },
+	};
+	u64 apic_base, handler = (u64)cloister_nmi;
+
+	rdmsrl(MSR_IA32_APICBASE, apic_base);
+	if (!(apic_base & X2APIC_ENABLE))
+		args.icr = APIC_BASE + APIC_ICR;
+	idt[X86_TRAP_NMI].offset_low = (u16)handler;
+	idt[X86_TRAP_NMI].offset_middle = (u16)(handler >> 16);
+	idt[X86_TRAP_NMI].offset_high = (u32)(handler >> 32);
+	idt[X86_TRAP_NMI].segment = __KERNEL_CS;
+	idt[X86_TRAP_NMI].bits.type = GATE_INTERRUPT;
+	idt[X86_TRAP_NMI].bits.p = 1;
+	read_descriptors(args.descriptors);
+	return cloister_enter_vmx(&args);
+}
+
+static int leave(void)
+{
+	return cloister_leave_vmx(get_current_gdt_rw());
+}
+
 const struct cl_x86_vendor cl_x86_intel = {
+	.image = IMAGE,
+	.enter = enter,
+	.leave = leave,
+	.exit = cloister_exit_vmx,
 	.check = check,
 	.hypercall = hypercall,
 };

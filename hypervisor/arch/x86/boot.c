@@ -42,7 +42,9 @@ static struct gate {
 /* entry.S uses these offsets. */
 _Static_assert(offsetof(struct cpu, kick_pending) == CPU_KICK_PENDING, "layout.h");
 _Static_assert(offsetof(struct local_data, cpu) == LOCAL_OFFSET_CPU, "layout.h");
+_Static_assert(offsetof(struct cpu, events) == CPU_EVENTS, "layout.h");
 _Static_assert(offsetof(struct guest_regs, r11) == GUEST_REGS_LATE, "layout.h");
+_Static_assert(offsetof(struct local_data, vendor) == LOCAL_OFFSET_VENDOR, "layout.h");
 _Static_assert(offsetof(struct local_data, control_phys) == LOCAL_OFFSET_CONTROL_PHYS, "layout.h");
 
 /* What -fstack-protector-strong compares; for it alone, and by name. */
@@ -171,7 +173,7 @@ static void save_linux(struct linux_state *state, uint64_t rsp, uint64_t rip, ui
  * physical address. Nothing can fail here.
  */
 __no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3,
-			      char *area)
+			      char *area, const struct linux_descriptors *descriptors)
 {
 	struct local_data *private = (struct local_data *)(area + AREA_PRIVATE * PAGE_SIZE);
 	uint64_t *top = (uint64_t *)(area + AREA_TOP * PAGE_SIZE);
@@ -196,6 +198,7 @@ __no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, ui
 	lock_drop(&start_lock);
 
 	save_linux(&private->linux_state, rsp, rip, cr3);
+	private->linux_state.descriptors = *descriptors;
 	private->cpu = &cpus[index];
 	private->exits = info.cpus[index].exits;
 	private->control_phys = area_phys + AREA_CONTROL * PAGE_SIZE;

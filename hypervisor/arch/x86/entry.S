@@ -5,9 +5,10 @@
 
 /*
  * From the driver's trampoline (driver/trampoline_x86.S), on the driver's page tables, interrupts
- * and (AMD: GIF = 0) NMIs off:
+ * and NMIs off (AMD: GIF = 0; Intel: in an NMI's handler):
  *   edi  number of this CPU
  *   rsi  Linux' stack pointer, rdx where Linux goes on, rcx Linux' CR3
+ *   Intel: r10 and r11 descriptor of TR, r12 and r13 of LDTR, r14 of FS, r15 of GS
  */
 	.globl	image_entry
 image_entry:
@@ -18,6 +19,13 @@ image_entry:
 	lea	hv_core_end(%rip), %r8
 	add	%rax, %r8
 	lea	(AREA_STACK + 2) * 4096(%r8), %rsp
+	push	%r15				/* struct linux_descriptors */
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%r11
+	push	%r10
+	mov	%rsp, %r9
 	call	boot_cpu			/* the CPU's own tables: their address in rax */
 	mov	%rax, %cr3
 	movabs	$LOCAL_STACK_TOP, %rsp
@@ -68,18 +76,33 @@ wrmsr_may_fault:
 	wrmsr
 	mov	$1, %eax
 	ret
-wrmsr_faulted:
+may_fault_did:
 	xor	%eax, %eax
 	ret
 
-/* #GP: at that one instruction an answer, anywhere else a defect. */
+/* bool x86_xsetbv_safe(uint32_t xcr, uint64_t value): likewise */
+	.globl	x86_xsetbv_safe
+x86_xsetbv_safe:
+	mov	%edi, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+xsetbv_may_fault:
+	xsetbv
+	mov	$1, %eax
+	ret
+
+/* #GP: at these instructions an answer, anywhere else a defect. */
 	.globl	exception_gp
 exception_gp:
 	push	%rax
 	lea	wrmsr_may_fault(%rip), %rax
 	cmp	%rax, 16(%rsp)			/* above rax and the error code */
+	je	2f
+	lea	xsetbv_may_fault(%rip), %rax
+	cmp	%rax, 16(%rsp)
 	jne	1f
-	lea	wrmsr_faulted(%rip), %rax
+2:	lea	may_fault_did(%rip), %rax
 	mov	%rax, 16(%rsp)
 	pop	%rax
 	add	$8, %rsp

@@ -13,12 +13,14 @@ struct msr_range {
 
 /* Per-CPU registers of the guest that the CPU saves or that concern nobody else: no exit. */
 static const struct msr_range own_registers[] = {
-	{ 0x48, 0x49 },		    /* SPEC_CTRL, PRED_CMD */
-	{ 0x174, 0x176 },	    /* SYSENTER_CS, ESP, EIP */
-	{ MSR_PAT, MSR_PAT },	    /* the guest's own with nested paging, APM 15.25.8 */
-	{ 0x6a0, 0x6a8 },	    /* CET */
-	{ 0xc0000081, 0xc0000084 }, /* STAR, LSTAR, CSTAR, SFMASK */
-	{ 0xc0000100, 0xc0000103 }, /* FS base, GS base, KERNEL_GS base, TSC_AUX */
+	{ 0x48, 0x49 }, /* SPEC_CTRL, PRED_CMD */
+	{ MSR_FLUSH_CMD, MSR_FLUSH_CMD },
+	{ 0x174, 0x176 },     /* SYSENTER_CS, ESP, EIP */
+	{ MSR_PAT, MSR_PAT }, /* the guest's own with nested paging, APM 15.25.8 */
+	{ 0x6a0, 0x6a8 },     /* CET */
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE }, /* until the guest sets its TSC */
+	{ 0xc0000081, 0xc0000084 },		/* STAR, LSTAR, CSTAR, SFMASK */
+	{ 0xc0000100, 0xc0000103 },		/* FS base, GS base, KERNEL_GS base, TSC_AUX */
 };
 
 /* x2APIC registers that concern this CPU alone: TPR to EOI, SVR, ESR, timer count, SELF IPI. */
@@ -48,26 +50,52 @@ static const struct msr_range cell_reads[] = {
 };
 
 /*
- * Root is the machine's owner: it reads what there is, and writes what an operating system has to.
- * Not in the list: SVM's own registers (VM_CR, HSAVE_PA, ...), SMM (SMBASE, SMMADDR, ...), SYSCFG,
- * TOP_MEM, IORRs, microcode, which could change the ground under the hypervisor.
+ * Root is the machine's owner: it reads what there is, and writes what an operating system has to,
+ * on AMD's and on Intel's CPUs: where the numbers of both mean different things neither is allowed.
+ * Not in the list: registers of virtualisation itself, SMM (SMBASE, SMMADDR, ...), SYSCFG, TOP_MEM,
+ * IORRs, microcode, voltages, processor trace (it writes to physical addresses), which could change
+ * the ground under the hypervisor.
  */
 static const struct msr_range root_writes[] = {
 	{ MSR_TSC, MSR_TSC },
+	{ 0x33, 0x33 }, /* split locks */
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
-	{ 0xe7, 0xe8 }, /* MPERF, APERF */
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
+	{ 0x8b, 0x8b },	  /* cleared before CPUID puts the microcode level there */
+	{ 0xc1, 0xc8 },	  /* performance counters */
+	{ 0xe2, 0xe2 },	  /* C-states */
+	{ 0xe7, 0xe8 },	  /* MPERF, APERF */
+	{ 0x122, 0x123 }, /* TSX, microcode's mitigations */
+	{ 0x140, 0x140 }, /* faulting CPUID, monitor/mwait of user mode */
 	{ 0x179, 0x17b }, /* machine check */
-	{ 0x1b0, 0x1b1 }, /* energy, thermal */
+	{ 0x186, 0x18d }, /* performance events */
+	{ 0x199, 0x19c }, /* P-state, clock modulation, thermal interrupt and status */
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
+	{ 0x1a6, 0x1a7 }, /* performance events */
+	{ 0x1ad, 0x1ad }, /* turbo */
+	{ 0x1b0, 0x1b2 }, /* energy, thermal */
+	{ 0x1c8, 0x1c9 }, /* last branches */
 	{ MSR_DEBUGCTL, MSR_DEBUGCTL },
 	{ 0x1fc, 0x1fc },
 	{ 0x200, 0x26f }, /* MTRRs */
 	{ 0x2ff, 0x2ff },
 	{ 0x280, 0x29f }, /* CMCI */
+	{ 0x309, 0x30c }, /* performance counters */
+	{ 0x329, 0x329 },
+	{ 0x38d, 0x390 },
+	{ 0x3f1, 0x3f1 },
+	{ 0x3f6, 0x3f7 },
 	{ 0x400, 0x47f }, /* machine check banks */
+	{ 0x4c1, 0x4c8 }, /* performance counters */
+	{ 0x600, 0x600 },
+	{ 0x610, 0x610 }, /* power limits */
+	{ 0x638, 0x642 },
+	{ 0x680, 0x69f }, /* last branches */
+	{ 0x6c0, 0x6df },
+	{ 0x770, 0x777 }, /* P-states by hardware */
 	{ 0x832, 0x832 }, /* x2APIC timer vector: moderated for cells */
 	{ MSR_XSS, MSR_XSS },
-	{ 0xc81, 0xc91 },	    /* cache allocation */
+	{ 0xc81, 0xcff }, /* cache allocation */
+	{ 0xd10, 0xd7f },
 	{ 0xc0000108, 0xc0000108 }, /* prefetch control */
 	{ 0xc0000200, 0xc000020f }, /* bandwidth */
 	{ 0xc0000300, 0xc0000302 }, /* performance counters, global */
@@ -135,6 +163,11 @@ bool msr_read(uint32_t msr, uint64_t *value)
 	case MSR_EFER:
 		*value = guest_efer();
 		return true;
+	case MSR_TSC_DEADLINE:
+		*value = rdmsr(msr);
+		if (*value)
+			*value += guest_tsc_offset();
+		return true;
 	default:
 		if (vendor_msr_read(msr, value))
 			return true;
@@ -180,6 +213,20 @@ static bool write_efer(uint64_t value)
 	return true;
 }
 
+/*
+ * The APIC's timer compares its deadline with the real TSC, which this cell's CPUs no longer read.
+ * Without such a timer the register is left to the CPU, to which it is unknown.
+ */
+static void translate_deadline(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (c & BIT(24))
+		vendor_msr_exits(local->cpu->cell->arch.msr_bitmap, MSR_TSC_DEADLINE,
+				 MSR_TSC_DEADLINE, MSR_READ | MSR_WRITE, true);
+}
+
 bool msr_write(uint32_t msr, uint64_t value)
 {
 	uint64_t *exits = local->exits;
@@ -198,7 +245,10 @@ bool msr_write(uint32_t msr, uint64_t value)
 	case MSR_TSC:
 		/* A cell's own view: root's clock stays right when the CPU comes back. */
 		guest_set_tsc(value);
+		translate_deadline();
 		return true;
+	case MSR_TSC_DEADLINE:
+		return x86_wrmsr_safe(msr, value ? value - guest_tsc_offset() : 0);
 	case MSR_NB_CFG:
 		/* The node's, not the CPU's. Linux sets this bit on each CPU that comes online. */
 		if (local->cpu->cell != &root_cell)

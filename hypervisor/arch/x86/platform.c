@@ -9,7 +9,6 @@
 #define MSR_BITMAP_PAGES (MSR_BITMAP_BYTES / PAGE_SIZE)
 
 uint8_t phys_bits __ro_after_init;
-static bool have_1g_pages __ro_after_init;
 
 static void find_features(void)
 {
@@ -17,8 +16,6 @@ static void find_features(void)
 
 	cpuid(0x80000008, 0, &a, &b, &c, &d);
 	phys_bits = (uint8_t)a;
-	cpuid(0x80000001, 0, &a, &b, &c, &d);
-	have_1g_pages = d & BIT(26);
 }
 
 void arch_limits(struct cl_limits *limits)
@@ -33,9 +30,22 @@ void arch_limits(struct cl_limits *limits)
 	limits->hv_size = image_system.hv_size;
 }
 
+int x86_refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
+	       const char *rule)
+{
+	memset(finding, 0, sizeof(*finding));
+	finding->error = -ENODEV;
+	finding->found = found;
+	finding->expected = expected;
+	copy_string(finding->object, "CPU", sizeof(finding->object));
+	copy_string(finding->field, field, sizeof(finding->field));
+	copy_string(finding->rule, rule, sizeof(finding->rule));
+	return -ENODEV;
+}
+
 int arch_init(const struct cl_platform *platform, struct cl_finding *finding)
 {
-	if (have_1g_pages)
+	if (vendor_page_leaves() > 2)
 		info.head.features |= CL_FEATURE_1G_PAGES;
 	if (read_cr4() & CR4_LA57)
 		info.head.features |= CL_FEATURE_LA57;
@@ -51,7 +61,7 @@ int arch_cell_init(struct cell *cell)
 
 	if (cell == &root_cell)
 		apic_init();
-	err = paging_init(&arch->npt, vendor_page_levels(), 1, have_1g_pages ? 3 : 2,
+	err = paging_init(&arch->npt, vendor_page_levels(), 1, vendor_page_leaves(),
 			  PTE_P | PTE_RW | PTE_US);
 	arch->io_bitmap = page_alloc(IO_BITMAP_PAGES);
 	arch->msr_bitmap = page_alloc(MSR_BITMAP_PAGES);
@@ -165,7 +175,7 @@ bool arch_is_moderated(uint64_t address)
 }
 
 /* XRSTOR from an area whose header says "all in initial state": APM vol. 1, 11.5. */
-void x86_reset_fpu(void)
+static void reset_fpu(void)
 {
 	static const struct {
 		uint8_t legacy[24];
@@ -186,4 +196,42 @@ void x86_reset_fpu(void)
 	} else {
 		asm volatile("fxrstor64 %0" : : "m"(initial));
 	}
+}
+
+/* What the virtualisation of neither vendor keeps for the guest. */
+void x86_reset_registers(struct guest_regs *regs)
+{
+	uint32_t a, b, c, d, amd;
+
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	write_cr2(0);
+	wrmsr(MSR_PAT, PAT_RESET);
+	memset(regs, 0, sizeof(*regs));
+	cpuid(1, 0, &a, &b, &c, &d);
+	regs->rdx = a; /* family, model, stepping */
+	/* FPU, SSE and AVX registers hold the former owner's data. */
+	reset_fpu();
+	cpuid(0x80000001, 0, &a, &b, &c, &d);
+	if (d & BIT(27))
+		wrmsr(MSR_TSC_AUX, 0);
+	cpuid(0x80000008, 0, &a, &amd, &c, &d);
+	cpuid(7, 0, &a, &b, &c, &d);
+	/* Shadow stacks of user mode, which the VMCB does not have (APM vol. 2, appendix B). */
+	if (c & BIT(7)) {
+		wrmsr(MSR_U_CET, 0);
+		for (uint32_t msr = MSR_PL0_SSP; msr <= MSR_PL3_SSP; msr++)
+			wrmsr(msr, 0);
+	}
+	if (amd & (BIT(14) | BIT(15) | BIT(24)) ||
+	    d & (BIT(26) | BIT(27) | BIT(31))) /* IBRS, STIBP, SSBD */
+		wrmsr(MSR_SPEC_CTRL, 0);
+	/* What the former owner taught the branch predictors is not for the next one: IBPB. */
+	if (amd & BIT(12) || d & BIT(26))
+		wrmsr(MSR_PRED_CMD, BIT(0));
+	/* Nor what it left in the first-level data cache. */
+	if (d & BIT(28))
+		wrmsr(MSR_FLUSH_CMD, BIT(0));
 }

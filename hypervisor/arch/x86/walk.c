@@ -93,6 +93,22 @@ static uint64_t walk_pae(uint64_t linear)
 	return base | (linear & ~PAGE_MASK);
 }
 
+/* The four pointers, as loaded into the CPU; false: one has bits that must be 0, or is not there. */
+bool guest_read_pointers(uint64_t *pointers)
+{
+	uint64_t base = guest_cr3() & 0xffffffe0UL;
+	const volatile char *page = guest_page(base, 3);
+
+	if (!page)
+		return false;
+	for (unsigned int i = 0; i < 4; i++) {
+		pointers[i] = *(const volatile uint64_t *)(page + (base & ~PAGE_MASK) + i * 8);
+		if (pointers[i] & PTE_P && (pointers[i] & 0x1e6 || pointers[i] >> phys_bits))
+			return false;
+	}
+	return true;
+}
+
 static inline unsigned int code_slot(uint64_t linear)
 {
 	return linear >> PAGE_SHIFT & (CODE_PAGES - 1);

@@ -4,23 +4,29 @@
 #define X86_ASM_H
 
 #define CR0_PE BIT(0)
-#define CR0_WP BIT(16)
 #define CR0_EM BIT(2)
 #define CR0_TS BIT(3)
 #define CR0_ET BIT(4)
+#define CR0_NE BIT(5)
+#define CR0_WP BIT(16)
 #define CR0_NW BIT(29)
 #define CR0_CD BIT(30)
 #define CR0_PG BIT(31)
 
-#define CR4_PSE	    BIT(4)
-#define CR4_PAE	    BIT(5)
-#define CR4_MCE	    BIT(6)
-#define CR4_UMIP    BIT(11)
-#define CR4_LA57    BIT(12)
-#define CR4_OSXSAVE BIT(18)
-#define CR4_SMEP    BIT(20)
-#define CR4_SMAP    BIT(21)
-#define CR4_PKE	    BIT(22)
+#define CR4_PSE	     BIT(4)
+#define CR4_PAE	     BIT(5)
+#define CR4_MCE	     BIT(6)
+#define CR4_UMIP     BIT(11)
+#define CR4_LA57     BIT(12)
+#define CR4_VMXE     BIT(13)
+#define CR4_FSGSBASE BIT(16)
+#define CR4_PCIDE    BIT(17)
+#define CR4_OSXSAVE  BIT(18)
+#define CR4_SMEP     BIT(20)
+#define CR4_SMAP     BIT(21)
+#define CR4_PKE	     BIT(22)
+#define CR4_CET	     BIT(23)
+#define CR4_PKS	     BIT(24)
 
 #define EFER_LME  BIT(8)
 #define EFER_LMA  BIT(10)
@@ -31,25 +37,37 @@
 
 #define RFLAGS_RESERVED BIT(1)
 
-#define MSR_TSC		0x10
-#define MSR_TSC_ADJUST	0x3b
-#define MSR_APIC_BASE	0x1b
-#define MSR_SPEC_CTRL	0x48
-#define MSR_PRED_CMD	0x49
-#define MSR_MISC_ENABLE 0x1a0
-#define MSR_DEBUGCTL	0x1d9
-#define MSR_PAT		0x277
-#define MSR_U_CET	0x6a0
-#define MSR_S_CET	0x6a2
-#define MSR_PL0_SSP	0x6a4
-#define MSR_PL3_SSP	0x6a7
-#define MSR_ISST	0x6a8
-#define MSR_XSS		0xda0
-#define MSR_X2APIC	0x800
-#define MSR_EFER	0xc0000080
-#define MSR_TSC_AUX	0xc0000103
-#define MSR_VM_CR	0xc0010114
-#define MSR_VM_HSAVE_PA 0xc0010117
+#define MSR_TSC		 0x10
+#define MSR_TSC_ADJUST	 0x3b
+#define MSR_APIC_BASE	 0x1b
+#define MSR_SPEC_CTRL	 0x48
+#define MSR_PRED_CMD	 0x49
+#define MSR_FLUSH_CMD	 0x10b
+#define MSR_SYSENTER_CS	 0x174
+#define MSR_SYSENTER_ESP 0x175
+#define MSR_SYSENTER_EIP 0x176
+#define MSR_MISC_ENABLE	 0x1a0
+#define MSR_DEBUGCTL	 0x1d9
+#define MSR_PAT		 0x277
+#define MSR_U_CET	 0x6a0
+#define MSR_S_CET	 0x6a2
+#define MSR_PL0_SSP	 0x6a4
+#define MSR_PL3_SSP	 0x6a7
+#define MSR_ISST	 0x6a8
+#define MSR_XSS		 0xda0
+#define MSR_TSC_DEADLINE 0x6e0
+#define MSR_X2APIC	 0x800
+#define MSR_EFER	 0xc0000080
+#define MSR_STAR	 0xc0000081
+#define MSR_LSTAR	 0xc0000082
+#define MSR_CSTAR	 0xc0000083
+#define MSR_SFMASK	 0xc0000084
+#define MSR_FS_BASE	 0xc0000100
+#define MSR_GS_BASE	 0xc0000101
+#define MSR_KERNEL_GS	 0xc0000102
+#define MSR_TSC_AUX	 0xc0000103
+#define MSR_VM_CR	 0xc0010114
+#define MSR_VM_HSAVE_PA	 0xc0010117
 
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)

@@ -13,7 +13,7 @@
 /* Pages at LOCAL_BASE. */
 #define LOCAL_PAGE_STACK   1 /* two pages; 0 and 3 are never mapped: guards */
 #define LOCAL_PAGE_PRIVATE 4
-#define LOCAL_PAGE_CONTROL 5 /* of the guest: AMD's VMCB */
+#define LOCAL_PAGE_CONTROL 5 /* of the guest: VMCB or VMCS */
 #define LOCAL_PAGE_TABLE   6 /* the page table that maps these pages */
 #define LOCAL_PAGE_TOP	   7 /* the top-level table */
 #define LOCAL_PAGE_APIC	   8
@@ -42,12 +42,19 @@
 
 #define HV_CS 0x08
 #define HV_DS 0x10
+#define HV_TR 0x18 /* Intel: a task register that is never looked up */
 
-/* struct cpu, for the NMI handler in svm/enter.S; checked in boot.c */
+/* struct cpu, for the vendors' enter.S; checked in boot.c */
+#define CPU_EVENTS	 0
 #define CPU_KICK_PENDING 4
 
 #define LOCAL_OFFSET_CPU	  0
 #define LOCAL_OFFSET_CONTROL_PHYS 8
+#define LOCAL_OFFSET_VENDOR	  24 /* struct vendor_local; Intel's: */
+#define LOCAL_OFFSET_NMI_STACK	  24
+#define LOCAL_OFFSET_VMCS_CURRENT 32
+#define LOCAL_OFFSET_GUEST_NMI	  36
+#define GUEST_REGS_SAVED	  120 /* bytes of struct guest_regs up to RAX */
 #define GUEST_REGS_LATE		  40 /* bytes of struct guest_regs that a fast exit does not save */
 
 #endif

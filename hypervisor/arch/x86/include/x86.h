@@ -9,6 +9,7 @@
 #include <inspect.h>
 #include <layout.h>
 #include <pci.h>
+#include <vendor.h>
 
 /*
  * Windows on pages of the guest that stay for the next walk: tables by level 1 to 5, and the code
@@ -37,13 +38,18 @@ struct linux_state {
 	struct table_register gdtr, idtr;
 	uint16_t cs, ss, ds, es;
 	uint64_t s_cet, isst;
+	/* Intel: descriptors, 0 where nothing is selected */
+	struct linux_descriptors {
+		uint64_t tr[2], ldtr[2], fs, gs;
+	} descriptors;
 };
 
 /* The CPU's private page, mapped at LOCAL_PRIVATE on every CPU. */
 struct local_data {
-	struct cpu *cpu;       /* offset 0: svm/enter.S */
+	struct cpu *cpu;       /* offset 0: enter.S */
 	uint64_t control_phys; /* offset 8: svm/enter.S */
 	uint64_t host_phys;
+	struct vendor_local vendor; /* offset 24: vmx/enter.S */
 	struct linux_state linux_state;
 	uint64_t *exits;    /* counters in the info region */
 	uint64_t apic_base; /* value of the MSR, constant while enabled */
@@ -73,13 +79,15 @@ extern uint8_t phys_bits;
 extern bool have_cet;
 
 /* Called from entry.S */
-uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area);
+uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, uint64_t cr3, char *area,
+		  const struct linux_descriptors *descriptors);
 void boot_continue(void);
 void exception_fatal(const uint64_t *frame);
 void apic_drained(void);
 
 /* entry.S: write a guest's value; false: the CPU raised #GP */
 bool x86_wrmsr_safe(uint32_t msr, uint64_t value);
+bool x86_xsetbv_safe(uint32_t xcr, uint64_t value);
 
 /* boot.c */
 void x86_leave(const struct linux_state *state, int result) __attribute__((noreturn));
@@ -141,7 +149,11 @@ static inline void window_close(unsigned int slot)
 void x86_drain_interrupt(void); /* take one that is pending in the APIC; calls apic_drained() */
 
 /* platform.c */
-void x86_reset_fpu(void); /* no register keeps what the former owner had in it */
+/* Fill in a finding about the CPU; returns -ENODEV. */
+int x86_refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
+	       const char *rule);
+/* For the CPU's next owner: also FPU, and what the CPU has learnt of the former one */
+void x86_reset_registers(struct guest_regs *regs);
 
 /* apic.c */
 void apic_init(void);
@@ -191,12 +203,14 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */
 unsigned int guest_fetch(unsigned char *bytes);
+/* PAE without long mode: the four entries that CR3 points to; false: the CPU would not take them */
+bool guest_read_pointers(uint64_t *pointers);
 /* The cell's mappings have changed, or the cell: close the windows on its pages. */
 void guest_forget_pages(void);
 
 /*
  * The vendor interface, with the inline functions and constants of vendor.h: all that differs
- * between AMD and Intel. svm/
+ * between AMD and Intel. svm/, vmx/
  */
 int vendor_check(struct cl_finding *finding);
 void vendor_setup_root(struct cpu *cpu);
@@ -205,6 +219,7 @@ void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code);
 uint64_t vendor_page_bits(uint64_t flags);
 uint32_t vendor_page_rights(const struct mapping *mapping);
 unsigned int vendor_page_levels(void);
+unsigned int vendor_page_leaves(void); /* the highest level that has leaves: 3, 1 GiB; 2, 2 MiB */
 void vendor_nmi_sleep(void); /* until an NMI has come, which may be since events were looked at */
 /*
  * A bitmap of MSR_BITMAP_BYTES: do these accesses to registers first to last exit, and the bit that

@@ -30,6 +30,14 @@ unsigned int vendor_page_levels(void)
 	return read_cr4() & CR4_LA57 ? 5 : 4;
 }
 
+unsigned int vendor_page_leaves(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(0x80000001, 0, &a, &b, &c, &d);
+	return d & BIT(26) ? 3 : 2;
+}
+
 /* Pairs of bits, for reads and for writes: APM 15.11. */
 int vendor_msr_bit(uint32_t msr, bool write)
 {

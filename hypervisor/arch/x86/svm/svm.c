@@ -33,32 +33,19 @@ static uint32_t clean_mask __ro_after_init; /* clean bits to set, 0 if the CPU h
 #define SEG_LDT	   0x0082
 #define SEG_TSS	   0x008b
 
-static int refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
-		  const char *rule)
-{
-	memset(finding, 0, sizeof(*finding));
-	finding->error = -ENODEV;
-	finding->found = found;
-	finding->expected = expected;
-	copy_string(finding->object, "CPU", sizeof(finding->object));
-	copy_string(finding->field, field, sizeof(finding->field));
-	copy_string(finding->rule, rule, sizeof(finding->rule));
-	return -ENODEV;
-}
-
 int vendor_check(struct cl_finding *finding)
 {
 	uint32_t a, b, c, d;
 
 	cpuid(0x80000001, 0, &a, &b, &c, &d);
 	if (!(c & BIT(2)))
-		return refuse(finding, "CPUID 80000001 ECX", c, BIT(2), "the CPU has no SVM");
+		return x86_refuse(finding, "CPUID 80000001 ECX", c, BIT(2), "the CPU has no SVM");
 	cpuid(0x8000000a, 0, &a, &b, &c, &d);
 	if (!(d & SVM_NP))
-		return refuse(finding, "CPUID 8000000a EDX", d, SVM_NP,
-			      "the CPU has no nested paging");
+		return x86_refuse(finding, "CPUID 8000000a EDX", d, SVM_NP,
+				  "the CPU has no nested paging");
 	if (b < 2)
-		return refuse(finding, "CPUID 8000000a EBX", b, 2, "too few address space ids");
+		return x86_refuse(finding, "CPUID 8000000a EBX", b, 2, "too few address space ids");
 	features = d;
 	clean_mask = d & SVM_CLEAN_BITS ? CLEAN_ALL : 0;
 	info.head.features |= (d & SVM_NRIPS ? CL_FEATURE_NRIP_SAVE : 0) |
@@ -218,8 +205,6 @@ static void set_segment(struct vmcb_segment *segment, uint16_t selector, uint64_
 /* Registers after INIT: APM vol. 2, table 14-1. */
 void arch_cpu_reset(struct cpu *cpu)
 {
-	uint32_t a, b, c, d;
-
 	apic_reset(cpu);
 	init_control();
 	/* For a cell it does nothing: see EXIT_WBINVD. */
@@ -242,33 +227,7 @@ void arch_cpu_reset(struct cpu *cpu)
 	vmcb->g_pat = PAT_RESET;
 	/* FS, GS, TR, LDTR and the MSRs that VMRUN does not load. */
 	asm volatile("vmload %0" : : "a"(local->control_phys) : "memory");
-	write_dr0(0);
-	write_dr1(0);
-	write_dr2(0);
-	write_dr3(0);
-	write_cr2(0);
-	wrmsr(MSR_PAT, PAT_RESET);
-	memset(stack_regs(), 0, sizeof(struct guest_regs));
-	cpuid(1, 0, &a, &b, &c, &d);
-	stack_regs()->rdx = a; /* family, model, stepping */
-	/* FPU, SSE and AVX registers hold the former owner's data. */
-	x86_reset_fpu();
-	cpuid(0x80000001, 0, &a, &b, &c, &d);
-	if (d & BIT(27))
-		wrmsr(MSR_TSC_AUX, 0);
-	/* Shadow stacks of user mode, which the VMCB does not have (APM vol. 2, appendix B). */
-	cpuid(7, 0, &a, &b, &c, &d);
-	if (c & BIT(7)) {
-		wrmsr(MSR_U_CET, 0);
-		for (uint32_t msr = MSR_PL0_SSP; msr <= MSR_PL3_SSP; msr++)
-			wrmsr(msr, 0);
-	}
-	cpuid(0x80000008, 0, &a, &b, &c, &d);
-	if (b & (BIT(14) | BIT(15) | BIT(24))) /* IBRS, STIBP, SSBD */
-		wrmsr(MSR_SPEC_CTRL, 0);
-	/* What the former owner taught the branch predictors is not for the next one: IBPB. */
-	if (b & BIT(12))
-		wrmsr(MSR_PRED_CMD, BIT(0));
+	x86_reset_registers(stack_regs());
 }
 
 void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)

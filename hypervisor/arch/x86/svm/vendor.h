@@ -12,6 +12,9 @@
 
 #define vmcb ((struct svm_vmcb *)(local_base() + (LOCAL_CONTROL - LOCAL_PRIVATE)))
 
+struct vendor_local {
+}; /* nothing more than all x86 CPUs have */
+
 #define VENDOR_EFER EFER_SVME /* set while the hypervisor runs */
 
 /* GIF holds back NMIs, and interrupts whatever IF says: instructions that let them in or do not. */
@@ -75,6 +78,11 @@ static inline void guest_set_tsc(uint64_t tsc)
 {
 	vmcb->tsc_offset = tsc - rdtsc();
 	vmcb->clean_bits &= ~(uint32_t)CLEAN_INTERCEPT;
+}
+
+static inline uint64_t guest_tsc_offset(void)
+{
+	return vmcb->tsc_offset;
 }
 
 /* Go on behind the current instruction. */
