@@ -90,7 +90,7 @@ def test_enable_and_disable(machine):
     cloister.enable(machine)
     cloister.disable(machine)
     assert after.assert_same(machine).mem_total == after.mem_total
-    assert [text for text in cloister.log_texts(machine) if "Linux runs as cell 'qemu-root'" in text]
+    assert [text for text in cloister.log_texts(machine) if "root cell 'qemu-root' runs" in text]
     cloister.assert_healthy(machine)
 
 
