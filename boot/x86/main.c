@@ -9,6 +9,8 @@
  * the payload has the bare machine config              the root config, with addresses for the
  * hypervisor; the payload is that cell
  *
+ * With "x2apic" in this program's own command line the APIC is in that mode.
+ *
  * It stands for the driver, and uses the same entry of the image (include/cloister/image.h).
  */
 #include <asm.h>
@@ -25,6 +27,7 @@
 #define PTE_PS BIT(7)
 
 /* Multiboot specification 0.6.96, 3.3 */
+#define INFO_CMDLINE BIT(2)
 #define INFO_MODULES BIT(3)
 #define MAX_MODULES  8
 
@@ -225,6 +228,9 @@ void boot_main(const struct multiboot_info *info)
 	port_out(UART + 1, 1, 0);
 	port_out(UART + 3, 1, 3);
 	find_modules(info);
+	if (info->flags & INFO_CMDLINE &&
+	    after_name((const char *)(uint64_t)info->cmdline, "x2apic"))
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
 	if (payload.size > 0x90000 - CL_INMATE_ADDRESS)
 		fail("module 'payload' has 0x%lx bytes, expected at most 0x%x", payload.size,
 		     0x90000 - CL_INMATE_ADDRESS);

@@ -8,6 +8,7 @@ import pathlib
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -20,7 +21,7 @@ LOADER = initramfs.BUILD / "boot" / "cloister-boot.elf"
 ROOT = initramfs.BUILD / "configs" / "bare-root.cell"
 
 GRUB = """set timeout=0
-multiboot /boot/loader
+multiboot /boot/loader {arguments}
 {modules}
 boot
 """
@@ -48,14 +49,20 @@ def _modules(vendor, inmate, string, native):
     return modules
 
 
-def _qemu(modules, directory, icount):
+def info_region(vendor):
+    """Where the hypervisor's info region is: struct cl_image of the image, and hv_phys in bare-root.c."""
+    image = (initramfs.BUILD / "hypervisor" / f"cloister-{vendor}.bin").read_bytes()
+    return 0x4000000 + struct.unpack_from("<Q", image, 64)[0]
+
+
+def _qemu(modules, directory, icount, arguments):
     accelerator = ["-icount", "shift=0,sleep=off"] if icount else []
-    return ["qemu-system-x86_64", "-M", "q35", "-cpu", "EPYC-v4,+svm", "-m", "128M", "-display", "none", "-net", "none",
-            "-no-reboot", "-serial", f"file:{directory}/serial", "-accel", "tcg", *accelerator, "-kernel", LOADER,
+    return ["qemu-system-x86_64", "-M", "q35", "-cpu", "EPYC-v4,+svm,+x2apic", "-m", "128M", "-display", "none", "-net", "none",
+            "-no-reboot", "-serial", f"file:{directory}/serial", "-accel", "tcg", *accelerator, "-kernel", LOADER, "-append", arguments,
             "-initrd", ",".join(f"{file} {string}" for file, string in modules)]
 
 
-def _bochs(modules, directory, log):
+def _bochs(modules, directory, log, arguments):
     tree = directory / "cd" / "boot"
     (tree / "grub").mkdir(parents=True)
     shutil.copy(LOADER, tree / "loader")
@@ -63,7 +70,7 @@ def _bochs(modules, directory, log):
     for number, (file, string) in enumerate(modules):
         shutil.copy(file, tree / str(number))
         lines.append(f"module /boot/{number} {string}")
-    (tree / "grub" / "grub.cfg").write_text(GRUB.format(modules="\n".join(lines)), "utf-8")
+    (tree / "grub" / "grub.cfg").write_text(GRUB.format(arguments=arguments, modules="\n".join(lines)), "utf-8")
     subprocess.run(["grub-mkrescue", "-o", directory / "boot.iso", tree.parent], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, check=True)
     config = directory / "bochsrc"
@@ -72,12 +79,13 @@ def _bochs(modules, directory, log):
 
 
 def run(vendor, inmate, log_directory, string="", end="\n", native=False, icount=False, timeout=60,
-        modules=lambda modules: modules):
+        modules=lambda modules: modules, arguments=""):
     """What the machine has written to its serial line up to the text that is to end it.
 
     vendor   "amd" or "intel"
     native   without the hypervisor
     icount   amd: one instruction is one tick of the TSC (on Bochs it always is)
+    arguments  of the boot loader: "x2apic"
     modules  changes the list of what the boot loader loads: [(file, command line)]
     """
     log = pathlib.Path(log_directory)
@@ -87,7 +95,8 @@ def run(vendor, inmate, log_directory, string="", end="\n", native=False, icount
         serial = directory / "serial"
         serial.touch()
         files = modules(_modules(vendor, inmate, string, native))
-        command = _qemu(files, directory, icount) if vendor == "amd" else _bochs(files, directory, log)
+        command = (_qemu(files, directory, icount, arguments) if vendor == "amd"
+                   else _bochs(files, directory, log, arguments))
         with open(log / "machine.log", "wb") as output:
             process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
                                        stdout=output, stderr=output, start_new_session=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The hypervisor without Linux: an inmate is the root cell, on AMD and on Intel."""
 
+import re
+
 import pytest
 
 import bare
@@ -50,3 +52,14 @@ def test_loader_refuses(vendor):
     """Each with a sentence, before anything is started."""
     text = run(vendor, "hello", "refused", end="belong together\n", modules=lambda modules: modules[:2])
     assert text.endswith("boot: the modules 'hypervisor' and 'config' belong together\n")
+
+
+@pytest.mark.parametrize("apic", ["", "x2apic"])
+def test_timer(vendor, apic):
+    """The APIC is the guest's own: in x2APIC mode timer interrupts cost no exit."""
+    text = run(vendor, "bench", f"timer-{apic}", string=f"tsc_khz=50000 ticks=200 info={bare.info_region(vendor):#x}",
+               end="bench: done\n", arguments=apic)
+    exits, mode = re.search(r"bench: (\d+) exits of 200 timer interrupts, (x2?)APIC", text).groups()
+    assert mode == ("x2" if apic else "x")
+    # xAPIC: the end of each, and the next deadline or count where the timer is not periodic
+    assert int(exits) == 0 if apic else 200 <= int(exits) <= 401

@@ -4,9 +4,12 @@
  * each, without what measuring costs.
  *
  * Command line: n=N (1000) rounds; port=N (0x80) a port that the cell does not own; only=NAME;
- * ioapic=1 also measures the cell's IOAPIC at 0xfec00000, an emulated device.
+ * ioapic=1 also measures the cell's IOAPIC at 0xfec00000, an emulated device; ticks=N instead
+ * counts the exits of N timer interrupts (only root can: info=ADDRESS is that of the hypervisor's
+ * info region).
  */
 #include <inmate.h>
+#include <cloister/info.h>
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT	      0x277
@@ -130,6 +133,46 @@ static bool same(const char *a, const char *b)
 	return *a == *b;
 }
 
+static volatile uint64_t ticks_seen;
+
+static void on_timer(void)
+{
+	timer_latency(); /* also sets the next deadline */
+	ticks_seen++;
+}
+
+static uint64_t exits_so_far(const volatile struct cl_info *info)
+{
+	const volatile struct cl_cpu_info *cpu =
+		(const volatile void *)((const volatile char *)info + info->cpus_offset);
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < CL_EXIT_COUNT; i++)
+		sum += cpu->exits[i];
+	return sum;
+}
+
+static void count_ticks(uint64_t ticks)
+{
+	const volatile struct cl_info *info = (const volatile void *)cmdline_number("info", 0);
+	uint64_t before;
+
+	if (!info || info->magic != CL_INFO_MAGIC) {
+		printf("bench: info=%p is not the info region\n", info);
+		return;
+	}
+	interrupt_handler(TIMER_VECTOR, on_timer);
+	timer_start(TIMER_VECTOR, ns_to_tsc(1000000));
+	before = exits_so_far(info);
+	while (ticks_seen < ticks)
+		wait_for_interrupt();
+	printf("bench: %llu exits of %llu timer interrupts, %sAPIC, %s mode\n",
+	       (unsigned long long)(exits_so_far(info) - before), (unsigned long long)ticks,
+	       apic_is_x2() ? "x2" : "x", timer_mode());
+	timer_stop();
+}
+
 void inmate_main(void)
 {
 	uint64_t rounds = cmdline_number("n", 1000);
@@ -140,6 +183,11 @@ void inmate_main(void)
 
 	if (!rounds)
 		rounds = 1;
+	if (cmdline_number("ticks", 0)) {
+		count_ticks(cmdline_number("ticks", 0));
+		printf("bench: done\n");
+		return;
+	}
 	foreign_port = cmdline_number("port", 0x80);
 	printf("bench: %s APIC, %llu rounds\n", apic_is_x2() ? "x2" : "x",
 	       (unsigned long long)rounds);
