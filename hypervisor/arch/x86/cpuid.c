@@ -47,5 +47,5 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 		}
 	}
 	if (!root)
-		vendor_cpuid_filter(leaf, a, b, c, d);
+		vendor_cpuid_filter(leaf, sub, a, b, c, d);
 }

@@ -53,8 +53,9 @@ static const struct msr_range cell_reads[] = {
  * Root is the machine's owner: it reads what there is, and writes what an operating system has to,
  * on AMD's and on Intel's CPUs: where the numbers of both mean different things neither is allowed.
  * Not in the list: registers of virtualisation itself, SMM (SMBASE, SMMADDR, ...), SYSCFG, TOP_MEM,
- * IORRs, microcode, voltages, processor trace (it writes to physical addresses), which could change
- * the ground under the hypervisor.
+ * IORRs, microcode, voltages, processor trace (it writes to physical addresses) and event-based
+ * sampling (PEBS, to linear ones, the hypervisor's too), which could change the ground under the
+ * hypervisor.
  */
 static const struct msr_range root_writes[] = {
 	{ MSR_TSC, MSR_TSC },
@@ -69,7 +70,6 @@ static const struct msr_range root_writes[] = {
 	{ 0x179, 0x17b }, /* machine check */
 	{ 0x186, 0x18d }, /* performance events */
 	{ 0x199, 0x19c }, /* P-state, clock modulation, thermal interrupt and status */
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE },
 	{ 0x1a6, 0x1a7 }, /* performance events */
 	{ 0x1ad, 0x1ad }, /* turbo */
 	{ 0x1b0, 0x1b2 }, /* energy, thermal */
@@ -82,7 +82,6 @@ static const struct msr_range root_writes[] = {
 	{ 0x309, 0x30c }, /* performance counters */
 	{ 0x329, 0x329 },
 	{ 0x38d, 0x390 },
-	{ 0x3f1, 0x3f1 },
 	{ 0x3f6, 0x3f7 },
 	{ 0x400, 0x47f }, /* machine check banks */
 	{ 0x4c1, 0x4c8 }, /* performance counters */
@@ -261,6 +260,11 @@ bool msr_write(uint32_t msr, uint64_t value)
 			break;
 		return x86_wrmsr_safe(msr,
 				      (rdmsr(msr) & ~NB_CFG_CF8_EXT) | (value & NB_CFG_CF8_EXT));
+	case MSR_MISC_ENABLE:
+		/* Hides what the hypervisor uses itself: execute disable, CPUID leaves above 3. */
+		if (local->cpu->cell != &root_cell || value & (BIT(34) | BIT(22)))
+			break;
+		return x86_wrmsr_safe(msr, value);
 	case MSR_APIC_BASE:
 		/* Mode and address are those of the whole machine. */
 		if (value == local->apic_base)

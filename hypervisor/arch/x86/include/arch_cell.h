@@ -28,7 +28,7 @@ struct arch_cell {
 	struct paging npt; /* guest-physical to host-physical */
 	uint64_t npt_phys;
 	unsigned char *io_bitmap;  /* 12 KiB, bit set: the port exits */
-	unsigned char *msr_bitmap; /* 8 KiB */
+	unsigned char *msr_bitmap; /* MSR_BITMAP_BYTES */
 	uint64_t io_bitmap_phys, msr_bitmap_phys;
 	uint32_t pci_address;	/* what the cell wrote to port 0xcf8 */
 	uint32_t ioapic_select; /* and to the IOAPIC's index register */

@@ -235,6 +235,7 @@ bool vendor_msr_read(uint32_t msr, uint64_t *value);
 extern const uint32_t vendor_msrs[];
 extern const unsigned int vendor_msr_count;
 /* What CPUID says of virtualisation: the guest of another cell than root has none. */
-void vendor_cpuid_filter(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+void vendor_cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c,
+			 uint32_t *d);
 
 #endif

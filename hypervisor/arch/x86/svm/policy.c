@@ -80,8 +80,10 @@ bool vendor_msr_read(uint32_t msr, uint64_t *value)
 
 #define LEAF81_C_SVM BIT(2)
 
-void vendor_cpuid_filter(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+void vendor_cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c,
+			 uint32_t *d)
 {
+	(void)sub;
 	if (leaf == 0x80000001)
 		*c &= ~(uint32_t)LEAF81_C_SVM;
 	else if (leaf == 0x8000000a)

@@ -4,6 +4,8 @@
 #define VMCS_H
 
 #define MSR_FEATURE_CONTROL    0x3a
+#define MSR_PEBS_ENABLE	       0x3f1
+#define MSR_RTIT_CTL	       0x570
 #define MSR_VMX_BASIC	       0x480
 #define MSR_VMX_CR0_FIXED0     0x486
 #define MSR_VMX_CR0_FIXED1     0x487

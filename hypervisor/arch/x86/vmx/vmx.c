@@ -335,6 +335,21 @@ VMX_INSTRUCTION(vmxon)
 VMX_INSTRUCTION(vmclear)
 VMX_INSTRUCTION(vmptrld)
 
+/*
+ * What writes to memory beside the CPU's page tables and EPT: processor trace, whose tables are in
+ * Linux' memory, must be off; sampling (PEBS) is switched off. Neither can be switched on later.
+ */
+static bool writes_traces(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (d & BIT(21))
+		(void)x86_wrmsr_safe(MSR_PEBS_ENABLE, 0);
+	cpuid(7, 0, &a, &b, &c, &d);
+	return b & BIT(25) && rdmsr(MSR_RTIT_CTL) & BIT(0);
+}
+
 int arch_cpu_init(struct cpu *cpu)
 {
 	const uint64_t enabled = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX;
@@ -350,6 +365,10 @@ int arch_cpu_init(struct cpu *cpu)
 		log_error("CPU %u: IA32_APIC_BASE 0x%lx, the first CPU has x2APIC %u", cpu->id,
 			  apic_base, x2apic_mode);
 		return -ENODEV;
+	}
+	if (writes_traces()) {
+		log_error("CPU %u: processor trace is on (IA32_RTIT_CTL): stop it first", cpu->id);
+		return -EBUSY;
 	}
 	local->apic_base = apic_base;
 	write_cr0(read_cr0() | CR0_NE);
