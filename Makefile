@@ -53,7 +53,7 @@ SUBMAKE := $(MAKE) --no-print-directory $(if $(V),,-s)
 # for what is built for ARCH
 ARCHMAKE = $(SUBMAKE) ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE) BUILD=$(BUILD)
 
-SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/hvctl/Makefile inmates/Makefile configs/Makefile))
+SUBDIRS := $(patsubst %/Makefile,%,$(wildcard hypervisor/Makefile tools/hvctl/Makefile inmates/Makefile configs/Makefile boot/Makefile))
 AUTOCONF := $(BUILD)/include/generated/cloister_autoconf.h
 
 all: $(SUBDIRS)

@@ -146,7 +146,7 @@ void hv_entry(struct cpu *cpu, bool first)
 	if (first) {
 		info.head.mem_used = info.head.mem_image + page_bytes_used();
 		info.head.enabled = 1;
-		log_info("Linux runs as cell '%s'", root_cell.info->name);
+		log_info("root cell '%s' runs", root_cell.info->name);
 	}
 	arch_protect();
 	arch_cpu_run(cpu);

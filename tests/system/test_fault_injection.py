@@ -25,7 +25,7 @@ def enable_fails(machine):
     assert not cloister.status(machine)["enabled"]
     records = cloister.log(machine)
     assert ("error", "enable failed: error 5") in [(record["severity"], record["text"]) for record in records]
-    assert not [record for record in records if "Linux runs as cell" in record["text"]]
+    assert not [record for record in records if "root cell 'qemu-root' runs" in record["text"]]
 
 
 @pytest.fixture

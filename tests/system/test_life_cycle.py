@@ -97,7 +97,7 @@ def test_enable_and_disable(machine):
     cloister.enable(machine)
     cloister.disable(machine)
     assert after.assert_same(machine).mem_total == after.mem_total
-    assert [text for text in cloister.log_texts(machine) if "Linux runs as cell 'qemu-root'" in text]
+    assert [text for text in cloister.log_texts(machine) if "root cell 'qemu-root' runs" in text]
     cloister.assert_healthy(machine)
 
 
@@ -207,13 +207,25 @@ def test_exits_per_timer_tick(enabled):
     few, many = steady_exits(machine, 20), steady_exits(machine, 1020)
     more = {reason: many[reason] - few[reason] for reason in few if many[reason] != few[reason]}
     if machine.arch == "arm64":
-        # The interrupt itself, and nothing to end it. One more may come before the timer is off.
-        assert set(more) == {"interrupt"} and 999 <= more["interrupt"] <= 1001
+        # The interrupt itself, and nothing to end it, but with QEMU's GICv2 (gic_needs_eoi). One more may
+        # come before the timer is off.
+        each = 2 if interrupt_controller(machine) == "GICv2" else 1
+        assert set(more) == {"interrupt"} and 999 * each <= more["interrupt"] <= 1001 * each
     elif uses_x2apic(machine):
         assert more == {}, "1000 further interrupts, no further exit"
     else:
         # The end-of-interrupt register, and nothing besides the registers of the interrupt controller.
         assert set(more) == {"xapic"} and 1000 <= more["xapic"] <= 4000
+
+
+@pytest.mark.only("arm64")
+@pytest.mark.parametrize("end", ["", "split"])
+def test_interrupt_that_stays(enabled, end):
+    """Its line is still up when it is ended, in one step or, as Linux does it, in two: it comes again."""
+    machine = enabled
+    cloister.start(machine, "timer", "level", f"times=1000 {end}")
+    match = cloister.wait_output(machine, "timer", r"^level: (\d+) of 1000 interrupts, (\d+) of them late, .*$")
+    assert (match[1], match[2]) == ("1000", "0"), match[0]
 
 
 def test_cpus_reach_each_other_afterwards(machine):

@@ -35,6 +35,8 @@
 #define GICD_CPENDSGIR 0xf10
 #define GICD_SPENDSGIR 0xf20
 
+#define IIDR_IMPLEMENTER 0xfffU /* GICD_IIDR; above it product, variant and revision */
+
 #define GICR_FRAME	 0x10000
 #define GICR_CTLR	 0x0000
 #define GICR_IIDR	 0x0004
@@ -109,8 +111,8 @@ static int init_v2(void)
 	for (unsigned int i = 0; i < 2; i++)
 		map_device(DEVICE_PAGE_GICC + i, gic.cpu_phys + i * PAGE_SIZE);
 	map_device(DEVICE_PAGE_GICH, gic.hyp_phys);
-	/* Only QEMU's says nothing of who has made it. */
-	gic_needs_eoi = !mmio_read32(gicd + GICD_IIDR);
+	/* Only QEMU's names no product; that of old ones not even who has made it. */
+	gic_needs_eoi = !(mmio_read32(gicd + GICD_IIDR) & ~IIDR_IMPLEMENTER);
 	if ((mmio_read32(gicd + GICD_V2_PIDR2) >> 4 & 0xf) != 2)
 		return cell_refuse(ENODEV, "GIC", "dist_phys", mmio_read32(gicd + GICD_V2_PIDR2), 2,
 				   "registers of a distributor of version 2 (GICD_PIDR2)");

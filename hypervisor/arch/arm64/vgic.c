@@ -232,9 +232,6 @@ static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
 	       (id & 0xf0) << 40 | BIT(id & 0xf) | (uint64_t)sgi << 24;
 }
 
-/* What is to be seen at the other CPU is visible before the interrupt is. */
-#define barrier_before_sgi() asm volatile("dsb ishst" : : : "memory")
-
 void vgic_kick(const struct cpu *cpu)
 {
 	barrier_before_sgi();
@@ -285,6 +282,12 @@ static inline uint64_t hardware_lr(bool v2, unsigned int intid)
 static bool is_hardware(uint64_t lr)
 {
 	return lr & (LR_HW | LR_EOI) && (lr & LR_VINTID) >= SGIS;
+}
+
+/* Not only left over: with LR_HW, the bit of LR_EOI is one of the number's. */
+static bool is_in_use(uint64_t lr)
+{
+	return lr & (LR_PENDING | LR_ACTIVE) || (lr & (LR_HW | LR_EOI)) == LR_EOI;
 }
 
 /* What the guest has ended without that the hardware knows, see gic_needs_eoi. */
@@ -588,7 +591,7 @@ void vgic_exit_cpu(void)
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (lr & (LR_PENDING | LR_ACTIVE | LR_EOI))
+		if (is_in_use(lr))
 			give_back_lr(lr);
 	}
 	for (unsigned int i = 0; i < SGIS; i++)
@@ -610,7 +613,7 @@ void vgic_reset_cpu(struct cpu *cpu)
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (!(lr & (LR_PENDING | LR_ACTIVE | LR_EOI)))
+		if (!is_in_use(lr))
 			continue;
 		if (is_hardware(lr))
 			gic_deactivate(gic_is_v2, lr & LR_VINTID);

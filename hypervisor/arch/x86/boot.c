@@ -222,6 +222,14 @@ __no_canary uint64_t boot_cpu(unsigned int index, uint64_t rsp, uint64_t rip, ui
 	return virt_to_phys(top);
 }
 
+static bool have_xsave(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	return c & BIT(26);
+}
+
 /* On this CPU's own tables and stack. */
 void boot_continue(void)
 {
@@ -242,9 +250,10 @@ void boot_continue(void)
 			linux_state->isst = rdmsr(MSR_ISST);
 	}
 	/* Clearing PGE also drops Linux' global translations. */
-	write_cr4(CR4_PAE | (linux_state->cr4 & (CR4_LA57 | CR4_OSXSAVE | CR4_MCE)) |
-		  (b & BIT(7) ? CR4_SMEP : 0) | (b & BIT(20) ? CR4_SMAP : 0) |
-		  (c & BIT(2) ? CR4_UMIP : 0));
+	/* XSETBV and XRSTOR are the guests', whatever Linux uses. */
+	write_cr4(CR4_PAE | (linux_state->cr4 & (CR4_LA57 | CR4_MCE)) |
+		  (have_xsave() ? CR4_OSXSAVE : 0) | (b & BIT(7) ? CR4_SMEP : 0) |
+		  (b & BIT(20) ? CR4_SMAP : 0) | (c & BIT(2) ? CR4_UMIP : 0));
 	write_cr0((linux_state->cr0 & ~(CR0_TS | CR0_EM)) | CR0_WP);
 	wrmsr(MSR_EFER, linux_state->efer | EFER_NXE | VENDOR_EFER);
 
@@ -383,22 +392,25 @@ void arch_console_init(const struct cl_platform *platform)
 			       : 0;
 }
 
+/* A UART that is not there or does not drain costs this much, and the rest of the text. */
+static bool console_put(char c)
+{
+	for (unsigned int i = 0; !(port_in(console_port + 5, 1) & 0x20); i++) {
+		if (i == 10000)
+			return false;
+		cpu_relax();
+	}
+	port_out(console_port, 1, (uint8_t)c);
+	return true;
+}
+
 void arch_console_write(const char *text)
 {
 	if (!console_port)
 		return;
-	for (; *text; text++) {
-		/* A UART that is not there or does not drain costs this much, and the rest of the
-		 * text. */
-		for (unsigned int i = 0; !(port_in(console_port + 5, 1) & 0x20); i++) {
-			if (i == 10000)
-				return;
-			cpu_relax();
-		}
-		if (*text == '\n')
-			port_out(console_port, 1, '\r');
-		port_out(console_port, 1, (uint8_t)*text);
-	}
+	for (; *text; text++)
+		if ((*text == '\n' && !console_put('\r')) || !console_put(*text))
+			return;
 }
 
 #else

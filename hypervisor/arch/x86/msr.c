@@ -153,27 +153,33 @@ void msr_init_cell(struct cell *cell)
 	msr_policy(cell->arch.msr_bitmap, cell == &root_cell);
 }
 
-bool msr_read(uint32_t msr, uint64_t *value)
+/* A function of its own, so that the frequent ways need not save registers for it. */
+static __attribute__((noinline)) bool msr_read_any(uint32_t msr, uint64_t *value)
 {
-	local->exits[CL_EXIT_SYSREG_READ]++;
-	switch (msr) {
-	case MSR_APIC_BASE:
-		*value = local->apic_base;
-		return true;
-	case MSR_EFER:
-		*value = guest_efer();
-		return true;
-	case MSR_TSC_DEADLINE:
+	if (msr == MSR_TSC_DEADLINE) {
 		*value = rdmsr(msr);
 		if (*value)
 			*value += guest_tsc_offset();
 		return true;
-	default:
-		if (vendor_msr_read(msr, value))
-			return true;
-		cell_denied("read of MSR", msr, 0);
-		return false;
 	}
+	if (vendor_msr_read(msr, value))
+		return true;
+	cell_denied("read of MSR", msr, 0);
+	return false;
+}
+
+bool msr_read(uint32_t msr, uint64_t *value)
+{
+	local->exits[CL_EXIT_SYSREG_READ]++;
+	if (msr == MSR_APIC_BASE) {
+		*value = local->apic_base;
+		return true;
+	}
+	if (msr == MSR_EFER) {
+		*value = guest_efer();
+		return true;
+	}
+	return msr_read_any(msr, value);
 }
 
 /*

@@ -27,6 +27,11 @@ static inline void full_barrier(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static inline void barrier_before_sgi(void)
+{
+	full_barrier();
+}
+
 void wait_for_interrupt(void);
 void own_page_mapped(uint64_t address);
 void own_page_unmapped(uint64_t address);

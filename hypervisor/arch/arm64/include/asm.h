@@ -99,6 +99,12 @@ static inline void full_barrier(void)
 	asm volatile("dsb ish" : : : "memory");
 }
 
+/* What is to be seen at another CPU is visible before an interrupt to it is. */
+static inline void barrier_before_sgi(void)
+{
+	asm volatile("dsb ishst" : : : "memory");
+}
+
 static inline void wait_for_interrupt(void)
 {
 	asm volatile("dsb sy\n\twfi" : : : "memory");

@@ -12,8 +12,9 @@
 extern bool gic_is_v2;
 
 /*
- * QEMU's GICv2 (10.0): when a guest deactivates an interrupt by GICV_DIR and the real one is pending
- * again by then, nobody is told. There, list registers ask for a maintenance interrupt instead.
+ * QEMU's GICv2 (10.0): when a guest's deactivation of a list register of the hardware's makes the
+ * real interrupt inactive, which is pending again by then, nobody is told until something else
+ * happens in the GIC. There, list registers ask for a maintenance interrupt instead.
  */
 extern bool gic_needs_eoi;
 

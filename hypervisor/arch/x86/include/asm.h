@@ -36,6 +36,8 @@
 #define ARCH_RETURN 0xc3 /* RET */
 
 #define RFLAGS_RESERVED BIT(1)
+#define RFLAGS_TF	BIT(8)
+#define DR6_SINGLE_STEP BIT(14)
 
 #define MSR_TSC		 0x10
 #define MSR_TSC_ADJUST	 0x3b

@@ -284,7 +284,7 @@ static inline void skip(unsigned int plain_length)
 		vmcb->rip = vmcb->next_rip;
 	else
 		vmcb->rip += plain_length;
-	vmcb->interrupt_shadow = 0;
+	guest_retire();
 }
 
 static void exit_nmi(void)
@@ -483,7 +483,7 @@ static __no_canary __attribute__((noinline)) bool fast_ioio(void)
 		vmcb->rax = (vmcb->rax & ~mask) | (value & mask);
 	}
 	vmcb->rip = vmcb->exit_info2;
-	vmcb->interrupt_shadow = 0;
+	guest_retire();
 	return true;
 }
 

@@ -85,11 +85,22 @@ static inline uint64_t guest_tsc_offset(void)
 	return vmcb->tsc_offset;
 }
 
+/* An instruction was emulated: what else ends with it. */
+static inline void guest_retire(void)
+{
+	vmcb->interrupt_shadow = 0;
+	if (unlikely(vmcb->rflags & RFLAGS_TF)) {
+		vmcb->dr6 |= DR6_SINGLE_STEP;
+		vmcb->clean_bits &= ~(uint32_t)CLEAN_DR;
+		vmcb->event_inj = EVENT_VALID | EVENT_EXCEPTION | 1;
+	}
+}
+
 /* Go on behind the current instruction. */
 static inline void guest_skip(unsigned int length)
 {
 	vmcb->rip += length;
-	vmcb->interrupt_shadow = 0;
+	guest_retire();
 }
 
 /* CS.L and EFER.LMA: 64-bit code; else CS.D tells 32 from 16 bits (attributes as in APM B-3). */

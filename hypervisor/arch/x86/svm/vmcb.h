@@ -111,6 +111,7 @@ _Static_assert(offsetof(struct svm_vmcb, g_pat) == 0x668, "APM B-2");
 #define CLEAN_ALL	0xfffU
 #define CLEAN_INTERCEPT BIT(0)
 #define CLEAN_CR	BIT(5)
+#define CLEAN_DR	BIT(6)
 
 #define TLB_FLUSH_ALL  1 /* all ASIDs */
 #define TLB_FLUSH_ASID 3

@@ -2,7 +2,7 @@
 #include <layout.h>
 #include <vmcs.h>
 
-	.macro	save_guest
+	.macro	save_first
 	push	%rax
 	push	%rcx
 	push	%rdx
@@ -13,6 +13,9 @@
 	push	%r9
 	push	%r10
 	push	%r11
+	.endm
+
+	.macro	save_rest
 	push	%rbp
 	push	%r12
 	push	%r13
@@ -20,12 +23,15 @@
 	push	%r15
 	.endm
 
-	.macro	load_guest
+	.macro	load_rest
 	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbp
+	.endm
+
+	.macro	load_first
 	pop	%r11
 	pop	%r10
 	pop	%r9
@@ -41,7 +47,9 @@
 	.text
 /*
  * vmx_run(rdi = struct guest_regs at the top of the stack): run the guest for ever. An exit comes to
- * vmx_exited with RSP behind RAX in struct guest_regs.
+ * vmx_exited with RSP behind RAX in struct guest_regs. Frequent exits that need few registers are
+ * done by vmx_exit_fast(); the C code keeps RBP and R12 to R15 for the guest. It returns 0 for all
+ * others, which go through vmx_exit() with all registers saved.
  */
 	.globl	vmx_run
 vmx_run:
@@ -52,21 +60,32 @@ vmx_run:
 	mov	$VMCS_HOST_RIP, %ecx
 	vmwrite	%rax, %rcx
 	mov	%rdi, %rsp
-	load_guest
+	load_rest
+	load_first
 	vmlaunch
 	jmp	entry_failed
 
 vmx_exited:
-	save_guest
-	mov	%rsp, %rdi
-	call	vmx_exit
-1:	load_guest
+	save_first
+	lea	-GUEST_REGS_LATE(%rsp), %rdi
+	call	vmx_exit_fast
+	test	%al, %al
+	jz	2f
+1:	load_first
 	vmresume
 
 /* Nothing was loaded. The CPU parks; what it is started with next is entered like any other. */
 entry_failed:
-	save_guest
+	save_first
+	save_rest
 	call	vmx_entry_failed
+	load_rest
+	jmp	1b
+
+2:	save_rest
+	mov	%rsp, %rdi
+	call	vmx_exit
+	load_rest
 	jmp	1b
 
 /*

@@ -117,6 +117,8 @@ static inline void guest_skip(unsigned int length)
 	vmwrite(VMCS_GUEST_RIP, vmread(VMCS_GUEST_RIP) + length);
 	if (unlikely(blocked & BLOCKED_BY_STI_OR_SS))
 		vmwrite(VMCS_INTERRUPTIBILITY, blocked & ~(uint64_t)BLOCKED_BY_STI_OR_SS);
+	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG, PENDING_SINGLE_STEP);
 }
 
 /* CS.L and EFER.LMA: 64-bit code; else CS.D tells 32 from 16 bits. */

