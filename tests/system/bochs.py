@@ -3,15 +3,18 @@
 CD; apart from that they are used as those in machine.py, but have no monitor and nothing that is QEMU's.
 """
 
+import contextlib
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import time
 import tty
 
+import cloister
 import initramfs
-from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, initrd
+from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, initrd
 
 PROGRAM = initramfs.BUILD / "bochs" / "bochs"
 FIRMWARE = initramfs.BUILD / "bochs" / "root" / "usr" / "share" / "bochs"
@@ -19,6 +22,8 @@ FIRMWARE = initramfs.BUILD / "bochs" / "root" / "usr" / "share" / "bochs"
 MODEL = "corei7_haswell_4770"
 # The first ones make the boot quicker. With four CPUs, MWAIT makes it slower.
 PARAMETERS = "mitigations=off cryptomgr.notests nokaslr idle=nomwait"
+# What tests need that share a machine: memory and devices for /dev/mem, and a timer that Linux does not use.
+SHARED_PARAMETERS = "nopat iomem=relaxed hpet=disable"
 
 GRUB = """set timeout=0
 serial --unit=0 --speed=115200
@@ -42,7 +47,7 @@ com2: enabled=1, mode=term, dev="{line}"
 com3: enabled=1, mode=file, dev="{machine.inmate_log}"
 clock: sync=none
 panic: action=fatal
-log: "{machine.log_directory}/bochs.log"
+log: -
 """
 
 
@@ -72,21 +77,27 @@ class _Line:
 class Bochs(Machine):
     """A running machine. memory: MiB; for the other options see Machine."""
 
-    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=2, memory=512, append=""):
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=4, memory=512, append=""):
         # pylint: disable=super-init-not-called
         if not PROGRAM.exists():
             raise initramfs.MissingFile(f"no {PROGRAM}: run scripts/fetch-bochs")
         self._set_up(log_directory, kernel, "x86")
+        self.flavour = "intel"
+        self._log = None
         try:
             self._make_cd(initrd(kernel, files, image), append)
             self._serial = _Line()
             config = self.log_directory / "bochsrc"
             config.write_text(CONFIG.format(machine=self, model=MODEL, cpus=cpus, memory=memory, firmware=FIRMWARE,
                                             directory=self._directory, line=self._serial.name), "utf-8")
-            with open(self.log_directory / "qemu.log", "wb") as log:
-                self._process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            with open(self.log_directory / "bochs.log", "wb") as log:
+                # A line for each access to the local APIC is too much.
+                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation"], stdin=subprocess.PIPE,
+                                             stdout=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config],
+                stdin=subprocess.DEVNULL, stdout=self._log.stdin, stderr=self._log.stdin, start_new_session=True)
+            self._log.stdin.close()
             self._read_until(rb"\x01<ready>", time.monotonic() + BOOT_TIMEOUT, "boot to the shell")
         except BaseException:
             self.close()
@@ -103,3 +114,68 @@ class Bochs(Machine):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise MachineDied(f"grub-mkrescue: {done.stdout}")
+
+    def pause(self):
+        """Its time stands still: it would keep a CPU of the host busy also when it is idle."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        if self._process:
+            self.resume()
+        super().close()
+        if self._log:
+            self._log.wait(10)
+
+
+class Shared:
+    """One machine for the tests of many modules, as booting takes longer than most of them. Each leaves it as it has
+    found it; one that does not gets it out of the way of the next, which has a new one booted."""
+
+    def __init__(self, logs):
+        self._logs = logs
+        self._machine = None
+        self._count = 0
+
+    @contextlib.contextmanager
+    def borrow(self, files=None, image="", append=""):
+        """The machine, with files, and with the hypervisor images of that name. Its parameters are SHARED_PARAMETERS:
+        append is what of them is needed."""
+        assert set(append.split()) <= set(f"{PARAMETERS} {SHARED_PARAMETERS}".split()), append
+        if not self._machine:
+            self._count += 1
+            self._machine = Bochs(self._logs / f"intel-{self._count}", files=_both_images(), append=SHARED_PARAMETERS)
+        machine = self._machine
+        machine.resume()
+        if files:
+            machine.push("/tmp/files", initramfs.pack(files))
+            machine.check("cd / && gunzip -c /tmp/files | cpio -idu && rm /tmp/files")
+        machine.check(f"cp /images/{image or 'usual'}/* /lib/firmware/cloister/")
+        try:
+            yield machine
+        finally:
+            if self._is_as_before(machine):
+                machine.pause()
+            else:
+                self.close()
+
+    @staticmethod
+    def _is_as_before(machine):
+        try:
+            cloister.assert_healthy(machine)
+            cloister.load_driver(machine)
+            return not cloister.status(machine)["enabled"] and machine.check("cat /sys/devices/system/cpu/online") == "0-3\n"
+        except (MachineError, AssertionError):
+            return False
+
+    def close(self):
+        if self._machine:
+            self._machine.close()
+            self._machine = None
+
+
+def _both_images():
+    name = "cloister-intel.bin"
+    return {f"images/{image or 'usual'}/{name}": initramfs.BUILD / image / "hypervisor" / name for image in ("", "fault-inject")}

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import bochs
 import cloister
 import initramfs
 from machine import Machine, MachineError
@@ -13,19 +14,39 @@ from machine import Machine, MachineError
 LOGS = initramfs.BUILD / "test-logs"
 
 
+@pytest.fixture(scope="session")
+def shared_intel():
+    shared = bochs.Shared(LOGS)
+    yield shared
+    shared.close()
+
+
+def is_intel(options):
+    return options.get("flavour") == "intel"
+
+
+def borrow_intel(request, options):
+    """The machine with an Intel CPU, which is the same for all modules."""
+    return request.getfixturevalue("shared_intel").borrow(**{key: value for key, value in options.items() if key != "flavour"})
+
+
 @pytest.fixture(scope="module")
 def boot(request):
     """boot(name, **options) starts a Machine with logs in build/test-logs/<test module>-<name>; it ends
-    with the test module."""
+    with the test module. With flavour="intel" it is the one that all modules share."""
     machines = []
+    borrowed = contextlib.ExitStack()
 
     def start(name, **options):
+        if is_intel(options):
+            return borrowed.enter_context(borrow_intel(request, options))
         directory = re.sub(r"[^\w.+-]+", "-", f"{request.module.__name__}-{name}")
         machine = Machine(LOGS / directory, **options)
         machines.append(machine)
         return machine
 
-    yield start
+    with borrowed:
+        yield start
     for machine in machines:
         machine.close()
 
@@ -39,6 +60,10 @@ def machine(request):
     With several sets of options the module's tests run once with each.
     """
     options = getattr(request, "param", {})
+    if is_intel(options):
+        with borrow_intel(request, options) as running:
+            yield running
+        return
     words = [f"{key}-{value}" for key, value in options.items() 
              if key in ("arch", "kernel", "apic", "gic", "cpu", "memory", "icount", "image")]
     name = re.sub(r"[^\w.+-]+", "-", "-".join([request.module.__name__, *words]))
@@ -58,8 +83,12 @@ ARM64_MACHINES = [{"arch": "arm64", "kernel": kernel, "gic": gic}
                   for kernel, gic in (("6.1", 3), ("6.12", 3), ("6.1-normal", 3), ("6.12-normal", 3), ("6.1", 2), ("6.12", 2))]
 
 
+# A CPU of Intel's, in Bochs: see bochs.py.
+INTEL = {"flavour": "intel"}
 # One of each architecture, for what does not depend on the kernel.
 BOTH_ARCHS = [{"apic": "x2apic"}, {"arch": "arm64"}]
+# One for each image of the hypervisor.
+ALL_FLAVOURS = [*BOTH_ARCHS, INTEL]
 
 
 @contextlib.contextmanager
@@ -91,7 +120,7 @@ def enabled_once(machine):
 
 
 def for_each_arch(values):
-    """Parameters of a test out of {architecture: values}; each is for the machines of those that have it."""
+    """Parameters of a test out of {architecture or flavour: values}; each is for the machines of those that have it."""
     archs = {}
     for arch in values:
         for value in values[arch]:
@@ -100,10 +129,15 @@ def for_each_arch(values):
 
 
 def pytest_collection_modifyitems(config, items):
-    """@pytest.mark.only("x86"): a test of what other architectures do not have is not run on their machines."""
+    """@pytest.mark.only("x86"): a test of what other architectures do not have is not run on their machines; "amd",
+    "intel": nor on those with another CPU or, which is the same, another emulator."""
     def fits(item):
         mark = item.get_closest_marker("only")
-        return not mark or item.callspec.params["machine"].get("arch", "x86") in mark.args
+        if not mark:
+            return True
+        options = item.callspec.params["machine"]
+        arch = options.get("arch", "x86")
+        return not {arch, options.get("flavour", {"x86": "amd"}.get(arch))}.isdisjoint(mark.args)
 
     config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
     items[:] = [item for item in items if fits(item)]

@@ -174,6 +174,8 @@ class Machine:
         self.inmate_log = self.log_directory / "inmate.log"
         self.kernel = kernel
         self.arch = arch
+        # Whose image of the hypervisor is for it
+        self.flavour = {"x86": "amd"}.get(arch, arch)
         self.lines = LINES[arch]
         self._process = None
         self._serial = None

@@ -46,6 +46,8 @@ ATTACKS = {
         "caches": ("red_cpu", 4000),
         "pages": ("red_memory", 2000),
     },
+    # The CPU raises #GP, where QEMU's ends the guest
+    "intel": {"cr4": ("red_cpu", 1)},
     "arm64": {
         "sysregs": ("red_scan", 100000),
         "system": ("red_scan", 30000),
@@ -63,9 +65,12 @@ ATTACKS = {
 
 # With devices in the attacker's config.
 DEVICE_ATTACKS = {
-    "pci": ("red_device own=40", 70000),
-    "ioapic": ("red_device own=40", 15000),
-    "mmio": ("red_device own=40", 290),
+    "x86": {"ioapic": ("red_device own=40", 15000)},
+    # With a device of QEMU's
+    "amd": {
+        "pci": ("red_device own=40", 70000),
+        "mmio": ("red_device own=40", 290),
+    },
 }
 
 # What never ends: the attack goes on until the CPU is taken back.
@@ -78,8 +83,10 @@ STORMS = {
 
 # Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
 ENDS = {
-    "x86": {
+    "amd": {
         "reserved bit of CR4": ("control", "red_cpu what=cr4", "exit that has no handler (exit 0xffffffff"),
+    },
+    "x86": {
         "CR3 to the hypervisor": ("memory", "red_memory what=cr3 address={hv:#x}", "page table at address {hv:#x}"),
         "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
         "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
@@ -156,14 +163,24 @@ def record(machine, name, tried, refused, survived, succeeded):
         counts.write(f"{name} {machine.arch} {tried} {refused} {survived} {succeeded}\n")
 
 
+# APIC base, SYSENTER, PAT, MTRR, EFER, STAR, LSTAR, TSC_AUX; HWCR, or feature control
+MSRS = ("0x1b", "0x174", "0x175", "0x176", "0x277", "0x2ff", "0xc0000080", "0xc0000081", "0xc0000082", "0xc0000103")
+MORE_MSRS = {"amd": ("0xc0010015",), "intel": ("0x3a",)}
+
+
+def _ioapic(machine):
+    """The entries of all pins but 8, which may be the attacker's, without what is pending, which changes by itself."""
+    if machine.flavour == "amd":
+        return [line for line in machine.monitor("info pic").splitlines() if re.match(r"\s*pin (?!8 )", line)]
+    # As root reads them: Bochs has no monitor.
+    reads = "for i in $(seq 16 63); do [ $((i / 2)) = 16 ] || {{ echo write {0:#x} $i; echo read {1:#x}; }}; done".format(IOAPIC, IOAPIC + 16)
+    words = machine.check(f"{reads} | while read line; do echo $line >/proc/hostile; [ ${{line%% *}} = write ] || cat /proc/hostile; done")
+    return [int(word) & ~0x5000 for word in words.split()]
+
+
 def _state_x86(machine):
-    state = {}
-    # Pin 8 may be the attacker's; what is pending changes by itself.
-    entries = machine.monitor("info pic")
-    state["ioapic"] = [line for line in entries.splitlines() if re.match(r"\s*pin (?!8 )", line)]
-    # APIC base, SYSENTER, PAT, MTRR, EFER, STAR, LSTAR, TSC_AUX, HWCR
-    msrs = ("0x1b", "0x174", "0x175", "0x176", "0x277", "0x2ff", "0xc0000080", "0xc0000081", "0xc0000082", "0xc0000103",
-            "0xc0010015")
+    state = {"ioapic": _ioapic(machine)}
+    msrs = MSRS + MORE_MSRS[machine.flavour]
     for cpu in (0, 1):
         reads = "; ".join(f"dd if=/dev/cpu/{cpu}/msr bs=8 count=1 skip={int(msr, 16)} iflag=skip_bytes 2>/dev/null" for msr in msrs)
         state[f"MSRs of CPU {cpu}"] = machine.check(f"({reads}) | hexdump -v")
@@ -351,7 +368,7 @@ def heart(machine):
     """The machine with Cloister enabled and the heartbeat cell running, which must end well."""
     before = cloister.Snapshot(machine)
     if machine.arch == "x86":
-        machine.check("modprobe msr")
+        machine.check("modprobe msr; [ -e /proc/hostile ] || insmod /lib/modules/hostile.ko")
     cloister.enable(machine)
     cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=50", path="/cells/heartbeat.cell")
     cloister.wait_output(machine, "heartbeat", "^heartbeat: [0-9]+ ticks")

@@ -5,8 +5,9 @@ cell keep going (see faults.py).
 
 import pytest
 
+import cloister
 import faults
-from conftest import for_each_arch
+from conftest import INTEL, for_each_arch
 from faults import ENDED, FAILED, SILENT, SURVIVED, heart  # pylint: disable=unused-import
 
 FOREIGN = ("hcr_el2", "vbar_el2", "vttbr_el2", "icc_sre_el2", "ich_hcr_el2", "cnthctl_el2", "cntvoff_el2", "s3_0_c15_c0_0",
@@ -26,8 +27,6 @@ FAULTS = {
         "msr-write": ("what=msr msr=0xc0010015", SURVIVED, ["refused write to MSR 0xc0010015"], ["wrmsr 0xc0010015: exception 13\r"]),
         "msr-hsave": ("what=msr msr=0xc0010117 value=0", SURVIVED, ["refused read of MSR 0xc0010117", "refused write to MSR 0xc0010117"],
                       ["rdmsr 0xc0010117: exception 13\r", "wrmsr 0xc0010117: exception 13\r"]),
-        "msr-vm-cr": ("what=msr msr=0xc0010114", SURVIVED, ["refused write to MSR 0xc0010114"],
-                      ["rdmsr 0xc0010114: 0x18\r", "wrmsr 0xc0010114: exception 13\r"]),
         "msr-apic-base": ("what=msr msr=0x1b value=0xfed00900", SURVIVED, ["refused write to MSR 0x1b"], ["wrmsr 0x1b: exception 13\r"]),
         "msr-svme": ("what=msr msr=0xc0000080 value=0x1d01", SURVIVED, [], ["wrmsr 0xc0000080: exception 13\r"]),
         "icr-reserved-bits": ("what=msr msr=0x830 value=0x2000", SURVIVED, [], ["wrmsr 0x830: exception 13\r"]),
@@ -46,6 +45,19 @@ FAULTS = {
         "halt": ("what=hlt", SILENT, [], ["fault: hlt\r"]),
         "hypercalls": ("what=flood count=3000", SURVIVED, [], ["3000 hypercalls, 3000 refused\r"]),
         "endless-loop": ("what=loop", SILENT, [], ["fault: loop\r"]),
+    },
+    "amd": {
+        "msr-vm-cr": ("what=msr msr=0xc0010114", SURVIVED, ["refused write to MSR 0xc0010114"],
+                      ["rdmsr 0xc0010114: 0x18\r", "wrmsr 0xc0010114: exception 13\r"]),
+    },
+    "intel": {
+        "msr-feature-control": ("what=msr msr=0x3a", SURVIVED, ["refused write to MSR 0x3a"],
+                                ["rdmsr 0x3a: 0x1\r", "wrmsr 0x3a: exception 13\r"]),
+        "msr-vmx": ("what=msr msr=0x480", SURVIVED, ["refused read of MSR 0x480", "refused write to MSR 0x480"],
+                    ["rdmsr 0x480: exception 13\r", "wrmsr 0x480: exception 13\r"]),
+        "msr-smm-monitor": ("what=msr msr=0x9b", SURVIVED, ["refused read of MSR 0x9b", "refused write to MSR 0x9b"],
+                            ["rdmsr 0x9b: exception 13\r", "wrmsr 0x9b: exception 13\r"]),
+        "msr-microcode": ("what=msr msr=0x79", SURVIVED, ["refused write to MSR 0x79"], ["wrmsr 0x79: exception 13\r"]),
     },
     "arm64": {
         "system-registers": ("what=sysreg", SURVIVED, ["refused read of system register", "refused write to system register"],
@@ -76,7 +88,7 @@ FAULTS = {
 }
 
 MACHINES = {"x2apic": {"apic": "x2apic"}, "xapic-icount": {"apic": "xapic", "icount": True},
-            "arm64": {"arch": "arm64"}, "arm64-icount": {"arch": "arm64", "icount": True}}
+            "intel": INTEL, "arm64": {"arch": "arm64"}, "arm64-icount": {"arch": "arm64", "icount": True}}
 pytestmark = pytest.mark.parametrize(
     "machine", [options | {"files": faults.files(options.get("arch", "x86"))} for options in MACHINES.values()], indirect=True,
     ids=MACHINES)
@@ -84,4 +96,4 @@ pytestmark = pytest.mark.parametrize(
 
 @pytest.mark.parametrize("fault", for_each_arch(FAULTS))
 def test_fault(heart, fault):
-    faults.assert_ends(heart, *FAULTS[heart.arch][fault])
+    faults.assert_ends(heart, *cloister.of(heart, FAULTS)[fault])

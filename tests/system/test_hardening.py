@@ -153,13 +153,13 @@ def way_out(machine):
     """The page in which arm64 switches the MMU off, at its physical address."""
     if machine.arch == "x86":
         return set()
-    offset = cloister.symbols("arm64")["arm64_exit_start"] - Arm64.hv_base
+    offset = cloister.symbols(machine)["arm64_exit_start"] - Arm64.hv_base
     return {(cloister.status(machine)["hv_phys"] + offset) & -PAGE}
 
 
 def test_rights_of_the_image(parked, pages):
     """Text is executed, what is settled is read, and only the rest is written: page by page."""
-    symbols = cloister.symbols(parked.arch)
+    symbols = cloister.symbols(parked)
     base = layout(parked).hv_base
     for virt in range(base, symbols["hv_core_end"], PAGE):
         _, writable, executable, size = pages[virt]

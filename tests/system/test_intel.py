@@ -8,7 +8,7 @@ import pytest
 
 import cloister
 from bochs import Bochs
-from conftest import LOGS
+from conftest import ALL_FLAVOURS, LOGS
 
 
 @pytest.fixture(scope="module", name="machine")

@@ -6,12 +6,11 @@ import re
 import pytest
 
 import cloister
-from conftest import ALL_MACHINES, ARM64_MACHINES, machine_id
+from conftest import ALL_MACHINES, ARM64_MACHINES, INTEL, machine_id
 
-pytestmark = pytest.mark.parametrize("machine", ALL_MACHINES + ARM64_MACHINES, indirect=True, ids=machine_id)
+pytestmark = pytest.mark.parametrize("machine", ALL_MACHINES + ARM64_MACHINES + [INTEL], indirect=True, ids=machine_id)
 
 
-IMAGES = {"x86": "cloister/cloister-amd.bin", "arm64": "cloister/cloister-arm64.bin"}
 # The reasons of exits to use the virtual UART, and to start another CPU.
 CONSOLE = {"x86": "pio", "arm64": "mmio"}
 START = {"x86": "init", "arm64": "firmware"}
@@ -38,7 +37,7 @@ def test_kernel_and_cpus(machine):
     machine.wait_inmates("^pong", 5)
 
 
-@pytest.mark.only("x86")
+@pytest.mark.only("amd")
 def test_svm_and_apic_mode(machine):
     flags = [line.split() for line in machine.check("grep ^flags /proc/cpuinfo").splitlines()]
     assert len(flags) == 4
@@ -49,6 +48,14 @@ def test_svm_and_apic_mode(machine):
     assert x2apic == remapping == uses_x2apic(machine)
     assert wanted in machine.check("cat /proc/interrupts").split()
     machine.check("modprobe msr && modprobe kvm_amd && rmmod kvm_amd")
+
+
+@pytest.mark.only("intel")
+def test_vmx(machine):
+    flags = [line.split() for line in machine.check("grep '^vmx flags' /proc/cpuinfo").splitlines()]
+    assert len(flags) == 4
+    assert all({"ept", "unrestricted_guest", "vpid", "vnmi", "preemption_timer"} <= set(cpu) for cpu in flags)
+    assert not uses_x2apic(machine) and machine.run("dmesg | grep 'x2apic enabled'").status == 1
 
 
 @pytest.mark.only("arm64")
@@ -63,7 +70,7 @@ def test_enable_and_disable(machine):
     before = cloister.Snapshot(machine)
     cloister.load_driver(machine)
     status = cloister.status(machine)
-    assert (status["enabled"], status["machine"], status["image"]) == (False, "", IMAGES[machine.arch])
+    assert (status["enabled"], status["machine"], status["image"]) == (False, "", f"cloister/cloister-{machine.flavour}.bin")
     assert machine.check("hvctl enable --dry-run " + cloister.ROOT) == "Cloister could be enabled; nothing was changed.\n"
     assert not cloister.status(machine)["enabled"]
     before.assert_same(machine)

@@ -7,12 +7,13 @@ import pytest
 
 import cloister
 import redteam
-from conftest import for_each_arch
+from conftest import INTEL, for_each_arch
 from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, ENDS, OPTIONS, PAIR_STORMS, ROOTS, SCAN, STORMS,
                      assert_others_unharmed, assert_unchanged, attack, attacker_with_devices, heart, heartbeats, last_stop,
                      machine_state, output_since, probes, record, start, storm)  # pylint: disable=unused-import
 
-MACHINES = {"x2apic": {"apic": "x2apic"} | OPTIONS, "gic3": {"arch": "arm64", "gic": 3, "files": redteam.files("arm64")}}
+MACHINES = {"x2apic": {"apic": "x2apic"} | OPTIONS, "intel": INTEL | {"files": redteam.FILES},
+            "gic3": {"arch": "arm64", "gic": 3, "files": redteam.files("arm64")}}
 pytestmark = pytest.mark.parametrize("machine", MACHINES.values(), indirect=True, ids=MACHINES)
 
 # Instructions of red_device.c that are not emulated, on device registers.
@@ -35,14 +36,14 @@ def start_with(machine, command_line):
 
 @pytest.mark.parametrize("name", for_each_arch(ATTACKS))
 def test_attack(heart, name):
-    attack(heart, name, *ATTACKS[heart.arch][name])
+    attack(heart, name, *cloister.of(heart, ATTACKS)[name])
 
 
 @pytest.mark.parametrize("name", for_each_arch(ENDS))
 def test_end(heart, name):
     """What ends the cell says why, and nobody else notices."""
     machine = heart
-    group, command_line, reason = ENDS[machine.arch][name]
+    group, command_line, reason = cloister.of(machine, ENDS)[name]
     places = {"hv": cloister.status(machine)["hv_phys"]}
     beats, _ = heartbeats(machine)
     seen = cloister.log(machine)[-1]["seq"]
@@ -122,13 +123,12 @@ def test_two_cells_fail(heart):
         machine.check("hvctl cell destroy accomplice", 60)
 
 
-@pytest.mark.only("x86")
-@pytest.mark.parametrize("name", DEVICE_ATTACKS)
+@pytest.mark.parametrize("name", for_each_arch(DEVICE_ATTACKS))
 def test_device_attack(attacker_with_devices, name):
-    attack(attacker_with_devices, name, *DEVICE_ATTACKS[name])
+    attack(attacker_with_devices, name, *cloister.of(attacker_with_devices, DEVICE_ATTACKS)[name])
 
 
-@pytest.mark.only("x86")
+@pytest.mark.only("amd")
 def test_not_emulated(attacker_with_devices):
     """Instructions that a driver does not use on registers: the log has their bytes."""
     machine = attacker_with_devices

@@ -4,6 +4,7 @@ instruction of any of its CPUs, so that how far apart the heartbeat's interrupts
 
 import pytest
 
+import cloister
 import redteam
 from conftest import for_each_arch
 from redteam import (ATTACKS, DEVICE_ATTACKS, OPTIONS, PERIOD_US, attack, attacker_with_devices, heart, heartbeats,
@@ -50,4 +51,4 @@ def test_storm(heart, what):
 @pytest.mark.only("x86")
 @pytest.mark.parametrize("name", ("ioapic",))
 def test_device_attack(attacker_with_devices, name):
-    attack(attacker_with_devices, name, *DEVICE_ATTACKS[name])
+    attack(attacker_with_devices, name, *cloister.of(attacker_with_devices, DEVICE_ATTACKS)[name])

@@ -2,11 +2,13 @@
 """Bad input and machines that are not fit: each is refused with a message that names what is wrong and
 where; afterwards Linux is well and a good config still works."""
 
+import re
+
 import pytest
 
 import blobs
 import cloister
-from conftest import for_each_arch
+from conftest import ALL_FLAVOURS, for_each_arch, machine_id
 
 MIB = 1 << 20
 # Of each architecture: a name of an interrupt controller, and of a place where there is none; the first interrupt; memory that
@@ -15,7 +17,6 @@ IRQCHIP = {"x86": 0xFEC00000, "arm64": 0x8000000}
 NO_IRQCHIP = {"x86": 0xFEC10000, "arm64": 0x8010000}
 USED = {"x86": 0x2000000, "arm64": 0x42000000}
 KERNEL = {"x86": 0x1000000, "arm64": 0x40000000}
-IMAGES = {"x86": "cloister-amd.bin", "arm64": "cloister-arm64.bin"}
 
 
 class Cases:
@@ -118,7 +119,6 @@ class Cases:
 
 
 CASES = {arch: Cases(arch) for arch in ("x86", "arm64")}
-MACHINES = [{"apic": "x2apic"}, {"arch": "arm64"}]
 
 
 def names_of(kind):
@@ -126,10 +126,10 @@ def names_of(kind):
     return for_each_arch({arch: getattr(cases, kind) for arch, cases in CASES.items()})
 
 
-@pytest.fixture(scope="module", params=MACHINES, ids=("x86", "arm64"))
+@pytest.fixture(scope="module", params=ALL_FLAVOURS, ids=machine_id)
 def machine(request, boot):
     arch = request.param.get("arch", "x86")
-    return boot(f"configs-{arch}", **request.param, files=CASES[arch].files)
+    return boot(f"configs-{machine_id(request.param)}", **request.param, files=CASES[arch].files)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_image_larger_than_its_region(enabled):
 
 
 def test_missing_firmware(native):
-    image = IMAGES[native.arch]
+    image = f"cloister-{native.flavour}.bin"
     native.check("mv /lib/firmware/cloister /lib/firmware/away")
     cloister.refused(native, f"hvctl enable {cloister.ROOT}",
                      f"firmware file /lib/firmware/cloister/{image} is missing (error -2)", "make install puts it there")
@@ -261,18 +261,21 @@ def test_root_config_of_another_architecture(native):
 
 @pytest.mark.only("x86")
 def test_kvm_is_loaded(native):
-    native.check("modprobe kvm_amd")
-    cloister.refused(native, f"hvctl enable {cloister.ROOT}", "kvm_amd is loaded", "rmmod kvm_amd")
-    assert "kvm_amd" in cloister.status(native)["machine"]
-    native.check("rmmod kvm_amd")
+    module = f"kvm_{native.flavour}"
+    native.check(f"modprobe {module}")
+    cloister.refused(native, f"hvctl enable {cloister.ROOT}", f"{module} is loaded", f"rmmod {module}")
+    assert module in cloister.status(native)["machine"]
+    assert re.search(f"^KVM is not loaded +NO +rmmod {module}$", native.run("hvctl hardware check").output, re.M)
+    native.check(f"rmmod {module}")
 
 
 @pytest.mark.only("x86")
 def test_kvm_while_enabled(enabled):
-    answer = enabled.run("modprobe kvm_amd")
+    module = f"kvm_{enabled.flavour}"
+    answer = enabled.run(f"modprobe {module}")
     assert answer.status != 0
-    assert enabled.run("grep -q '^kvm_amd ' /proc/modules").status == 1
-    assert "cloister: kvm_amd cannot be loaded while enabled: hvctl disable comes first" in enabled.check("dmesg")
+    assert enabled.run(f"grep -q '^{module} ' /proc/modules").status == 1
+    assert f"cloister: {module} cannot be loaded while enabled: hvctl disable comes first" in enabled.check("dmesg")
     hello_works(enabled)
 
 

@@ -4,7 +4,7 @@
 import pytest
 
 import cloister
-from conftest import BOTH_ARCHS, machine_id
+from conftest import ALL_FLAVOURS, machine_id
 
 ROOT = "/sys/class/misc/cloister"
 COMMON = {"kick", "hypercall", "pci", "mmio", "exception", "other"}
@@ -12,7 +12,7 @@ REASONS = {"x86": COMMON | {"cpuid", "msr-read", "msr-write", "icr", "pio", "xap
            "arm64": COMMON | {"sysreg-read", "sysreg-write", "sgi", "gicr", "gicd", "interrupt", "firmware"}}
 CONSOLE = {"x86": "pio", "arm64": "mmio"}
 
-pytestmark = pytest.mark.parametrize("machine", BOTH_ARCHS, indirect=True, ids=machine_id)
+pytestmark = pytest.mark.parametrize("machine", ALL_FLAVOURS, indirect=True, ids=machine_id)
 
 
 def read(machine, *names):

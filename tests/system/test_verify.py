@@ -178,7 +178,7 @@ def test_msr(broken):
 
 
 def test_writable_text(broken):
-    symbols = cloister.symbols(broken.arch, "fault-inject")
+    symbols = cloister.symbols(broken, "fault-inject")
     # Code; on arm64, where code would not be executed any more, data.
     page = symbols[{"x86": "hv_text_end", "arm64": "hv_core_end"}[broken.arch]] - 0x1000
     break_it(broken, WRITABLE, 0, page, f"mapping at {page:#x} is writable and executable")

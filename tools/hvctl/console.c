@@ -117,7 +117,7 @@ static int send_input(struct console *c)
 	return EXIT_OK;
 }
 
-/* Output until there is none left, or for ever. */
+/* What the cell has written up to now, or for ever: it may write faster than this line transmits. */
 static int print_only(struct console *c, bool follow)
 {
 	ssize_t got;
@@ -128,7 +128,7 @@ static int print_only(struct console *c, bool follow)
 			return fail(EXIT_OK, "the cell is gone");
 		if (got < 0)
 			return fail(EXIT_REFUSED, "the console cannot be read: %s", strerror(-got));
-		if (!got && !follow)
+		if (!follow && (!got || c->reader.next >= c->cell.console_written))
 			return EXIT_OK;
 		if (!got)
 			sleep_ms(POLL_MS);
