@@ -760,7 +760,7 @@ static void exit_xsetbv(const struct guest_regs *regs)
 		inject_gp();
 }
 
-static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
 	uint32_t leaf = (uint32_t)regs->rax, sub = (uint32_t)regs->rcx;
 	uint32_t a, b, c, d;
@@ -777,7 +777,7 @@ static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 	return true;
 }
 
-static __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *regs)
 {
 	uint64_t value;
 
@@ -801,7 +801,7 @@ static __attribute__((noinline)) bool fast_wrmsr(struct guest_regs *regs)
 }
 
 /* Table 28-5 */
-static __attribute__((noinline)) bool fast_io(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_io(struct guest_regs *regs)
 {
 	uint64_t access = vmread(VMCS_QUALIFICATION);
 	unsigned int size = (access & 7) + 1;
