@@ -190,6 +190,9 @@ static void start_hypervisor(void)
 		     sizeof(platform));
 	check_image(image, &platform);
 	amd = !memcmp(image->flavour, "amd", 4);
+	cpuid(amd ? 0x80000001 : 1, 0, &a, &b, &c, &d);
+	if (!(c & (amd ? BIT(2) : BIT(5))))
+		fail("the CPU has no %s, which this hypervisor needs", amd ? "SVM" : "VMX");
 	if (!amd)
 		allow_vmx();
 	hv = (char *)platform.hv_phys;
