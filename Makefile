@@ -156,8 +156,11 @@ fuzz-targets: setup
 	@echo "  MAKE    tests/fuzz"
 	@$(SUBMAKE) -C tests/fuzz BUILD=$(CURDIR)/build
 
+# CPU=intel: an x86 machine with a CPU of Intel's
+CPU :=
+
 demo: built
-	@scripts/demo $(ARCH)
+	@scripts/demo $(or $(CPU),$(ARCH))
 
 bench: built
 	@$(MAKE) --no-print-directory ARCH=arm64 built

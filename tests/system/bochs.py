@@ -14,7 +14,7 @@ import tty
 
 import cloister
 import initramfs
-from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, initrd
+from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, MachineTimeout, initrd
 
 PROGRAM = initramfs.BUILD / "bochs" / "bochs"
 FIRMWARE = initramfs.BUILD / "bochs" / "root" / "usr" / "share" / "bochs"
@@ -28,7 +28,7 @@ SHARED_PARAMETERS = "nopat iomem=relaxed hpet=disable"
 GRUB = """set timeout=0
 serial --unit=0 --speed=115200
 terminal_output serial
-linux /boot/vmlinuz console={lines.console} quiet panic=-1 {parameters} commands={lines.commands} {append}
+linux /boot/vmlinuz console={lines.console},115200 quiet panic=-1 {parameters} commands={lines.commands} {append}
 initrd /boot/initrd
 boot
 """
@@ -91,8 +91,8 @@ class Bochs(Machine):
             config.write_text(CONFIG.format(machine=self, model=MODEL, cpus=cpus, memory=memory, firmware=FIRMWARE,
                                             directory=self._directory, line=self._serial.name), "utf-8")
             with open(self.log_directory / "bochs.log", "wb") as log:
-                # A line for each access to the local APIC is too much.
-                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation"], stdin=subprocess.PIPE,
+                # A line for each access to the local APIC, or for each debug exception, is too much.
+                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation\\|: Unknown register\\|^[^ ]*e.CPU.  . #DB: "], stdin=subprocess.PIPE,
                                              stdout=log, start_new_session=True)
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config],
@@ -115,6 +115,16 @@ class Bochs(Machine):
         if done.returncode:
             raise MachineDied(f"grub-mkrescue: {done.stdout}")
 
+    def wait_exit(self, timeout=30):
+        """A reset does not end Bochs, as it does QEMU: so that is done here."""
+        deadline = time.monotonic() + timeout
+        while (self.log_directory / "bochs.log").read_bytes().count(b"Reset(HARDWARE) called") < 2:
+            if time.monotonic() > deadline:
+                raise MachineTimeout(self._report("timeout waiting for a reset"))
+            time.sleep(0.1)
+        self._end()
+        return 0
+
     def pause(self):
         """Its time stands still: it would keep a CPU of the host busy also when it is idle."""
         self._process.send_signal(signal.SIGSTOP)
@@ -123,7 +133,7 @@ class Bochs(Machine):
         self._process.send_signal(signal.SIGCONT)
 
     def close(self):
-        if self._process:
+        if self._process and self.alive():
             self.resume()
         super().close()
         if self._log:
@@ -156,7 +166,7 @@ class Shared:
         try:
             yield machine
         finally:
-            if self._is_as_before(machine):
+            if machine.alive() and self._is_as_before(machine):
                 machine.pause()
             else:
                 self.close()

@@ -630,6 +630,12 @@ static void exit_exception(void)
 	default:
 		machine_check();
 	}
+	/*
+	 * Debug traps come before the preemption timer (26.5.1): of those that the delivery itself
+	 * causes there is no end, and no guest in between that a kick could interrupt.
+	 */
+	if (unlikely(READ_ONCE(local->cpu->events)))
+		kicked();
 }
 
 static void nmi_window(void)
