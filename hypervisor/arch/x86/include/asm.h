@@ -38,6 +38,8 @@
 #define RFLAGS_RESERVED BIT(1)
 #define RFLAGS_TF	BIT(8)
 #define DR6_SINGLE_STEP BIT(14)
+#define DR6_NO_BUS_LOCK BIT(11)
+#define DR6_NO_RTM	BIT(16)
 
 #define MSR_TSC		 0x10
 #define MSR_TSC_ADJUST	 0x3b

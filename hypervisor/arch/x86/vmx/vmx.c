@@ -549,12 +549,18 @@ static void machine_check(void)
 		vendor_inject_exception(18, false, 0);
 }
 
-/* The CPU has not changed DR6 and DR7 yet: 28.1, 28.2.1. */
-static void debug_exception(void)
+/*
+ * The CPU has not changed DR6 and DR7 yet, and is still at an INT1: 28.1, 28.2.1. Bus lock and
+ * transaction are the other way round in DR6: 0 says that it was one (18.2.3).
+ */
+static void debug_exception(bool int1)
 {
 	uint64_t cause = vmread(VMCS_QUALIFICATION);
 
-	write_dr6((read_dr6() & ~0xfUL) | (cause & 0xe00f));
+	write_dr6(((read_dr6() & ~0xfUL) | DR6_NO_RTM | (cause & 0xe00f)) &
+		  ~(cause & (DR6_NO_BUS_LOCK | DR6_NO_RTM)));
+	if (int1)
+		guest_advance((unsigned int)vmread(VMCS_INSTRUCTION_LENGTH));
 	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~BIT(13));
 	/* Its delivery ends what STI and MOV SS hold back. */
 	vmwrite(VMCS_INTERRUPTIBILITY,
@@ -569,6 +575,13 @@ static void kicked(void)
 	if (__atomic_exchange_n(&local->vendor.guest_nmi, 0, __ATOMIC_SEQ_CST))
 		arch_cpu_event(local->cpu);
 	cpu_handle_events();
+}
+
+/* A kick that has come since the exit, where the guest may come out again without a step forward. */
+static void late_kick(void)
+{
+	if (vmread(VMCS_PIN_CONTROLS) & PIN_PREEMPTION_TIMER)
+		kicked();
 }
 
 /* An exit in the middle of the delivery of an event: deliver it again. Instructions re-execute. */
@@ -601,7 +614,7 @@ static void exit_exception(void)
 		block_nmis_again();
 	switch (event & 0xff) {
 	case 1:
-		debug_exception();
+		debug_exception(EVENT_TYPE(event) == TYPE_INT1);
 		break;
 	case 17:
 		vendor_inject_exception(17, true, 0);
@@ -609,6 +622,11 @@ static void exit_exception(void)
 	default:
 		machine_check();
 	}
+	/*
+	 * An exception can recur for ever while it is delivered. That goes before the exit for a
+	 * kick (27.7.4), which then is looked at here: last, as the CPU may be taken back.
+	 */
+	late_kick();
 }
 
 static void nmi_window(void)
@@ -647,6 +665,7 @@ static void ept_violation(struct guest_regs *regs)
 		/* The instruction at RIP did not make this access, the delivery did. */
 		if (implicit_access("stack or table", address, false))
 			deliver_again(delivery);
+		late_kick();
 		return;
 	}
 	if (access & EPT_NMI_UNBLOCKED)
@@ -930,6 +949,7 @@ static void exit_rare(uint64_t reason)
 			inject_gp();
 		else
 			cell_fail("task switch, at 0x%lx", guest_rip());
+		late_kick();
 		break;
 	default:
 		count(CL_EXIT_OTHER);
