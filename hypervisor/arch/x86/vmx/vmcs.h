@@ -182,6 +182,8 @@ enum {
 	REASON_XSETBV = 55,
 	REASON_INVPCID = 58,
 	REASON_VMFUNC = 59,
+	REASON_SEAMCALL = 76,
+	REASON_TDCALL = 77,
 };
 #endif
 #define REASON_BASIC(reason) ((reason)&0xffff)

@@ -443,6 +443,14 @@ void arch_cpu_run(struct cpu *cpu)
 	vmx_run(stack_regs());
 }
 
+static bool have_shadow_stacks(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(7, 0, &a, &b, &c, &d);
+	return c & BIT(7);
+}
+
 /* Registers after INIT: SDM vol. 3, table 10-1. */
 void arch_cpu_reset(struct cpu *cpu)
 {
@@ -475,6 +483,10 @@ void arch_cpu_reset(struct cpu *cpu)
 	wrmsr(MSR_CSTAR, 0);
 	wrmsr(MSR_SFMASK, 0);
 	wrmsr(MSR_KERNEL_GS, 0);
+	if (have_cet)
+		wrmsr(MSR_S_CET, 0);
+	if (have_shadow_stacks())
+		wrmsr(MSR_ISST, 0);
 	x86_reset_registers(stack_regs());
 }
 
@@ -930,7 +942,12 @@ static void exit_rare(uint64_t reason)
 	case REASON_INVEPT:
 	case REASON_INVVPID:
 	case REASON_VMFUNC:
-		/* The guest has no VMX: CPUID does not show it, CR4.VMXE cannot be set. */
+	case REASON_SEAMCALL:
+	case REASON_TDCALL:
+		/*
+		 * The guest has no VMX: CPUID does not show it, CR4.VMXE cannot be set. The last
+		 * two exit from user mode as well, on CPUs with TDX.
+		 */
 		count(CL_EXIT_OTHER);
 		vendor_inject_exception(6, false, 0);
 		break;
