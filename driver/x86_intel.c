@@ -149,6 +149,39 @@ static void read_descriptors(u64 *descriptors)
 	descriptors[5] = descriptor(&gdt, ldt, gs);
 }
 
+#define DEBUGCTL_STORES (DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS)
+
+/*
+ * Records of branches (BTS) and samples (PEBS) the CPU stores at addresses of Linux, which the
+ * hypervisor's tables do not have: the next one would be a page fault there. Returns what it was.
+ */
+static u64 stop_branch_records(void)
+{
+	u64 control;
+
+	if (rdmsrl_safe(MSR_IA32_DEBUGCTLMSR, &control) || !(control & DEBUGCTL_STORES))
+		return 0;
+	wrmsrl(MSR_IA32_DEBUGCTLMSR, control & ~(u64)DEBUGCTL_STORES);
+	return control;
+}
+
+static u64 stop_samples(void)
+{
+	u64 enabled;
+
+	if (!boot_cpu_has(X86_FEATURE_PEBS) || rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &enabled))
+		return 0;
+	if (enabled)
+		wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+	return enabled;
+}
+
+static void restore_branch_records(u64 control)
+{
+	if (control)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, control);
+}
+
 /*
  * There is no other way to hold NMIs back than to be in the handler of one: the trampoline sends
  * itself an NMI, which comes by a table of its own to cloister_nmi.
@@ -162,7 +195,8 @@ static int enter(const struct cl_entry_args *common)
 		.apic_id = cl_arch_hw_id(),
 		.idt = { sizeof(idt) - 1, (unsigned long)idt },
 	};
-	u64 apic_base, handler = (u64)cloister_nmi;
+	u64 apic_base, branches, samples, handler = (u64)cloister_nmi;
+	int err;
 
 	rdmsrl(MSR_IA32_APICBASE, apic_base);
 	if (!(apic_base & X2APIC_ENABLE))
@@ -174,12 +208,22 @@ static int enter(const struct cl_entry_args *common)
 	idt[X86_TRAP_NMI].bits.type = GATE_INTERRUPT;
 	idt[X86_TRAP_NMI].bits.p = 1;
 	read_descriptors(args.descriptors);
-	return cloister_enter_vmx(&args);
+	branches = stop_branch_records();
+	samples = stop_samples();
+	err = cloister_enter_vmx(&args);
+	restore_branch_records(branches);
+	if (err && samples) /* while enabled there are none */
+		wrmsrl(MSR_IA32_PEBS_ENABLE, samples);
+	return err;
 }
 
 static int leave(void)
 {
-	return cloister_leave_vmx(get_current_gdt_rw());
+	u64 branches = stop_branch_records();
+	int err = cloister_leave_vmx(get_current_gdt_rw());
+
+	restore_branch_records(branches);
+	return err;
 }
 
 const struct cl_x86_vendor cl_x86_intel = {

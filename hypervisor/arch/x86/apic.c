@@ -163,6 +163,8 @@ void apic_reset(struct cpu *cpu)
 		reg_write(REG_PERF, LVT_MASKED);
 	if (lvts >= 5)
 		reg_write(REG_THERMAL, LVT_MASKED);
+	if (lvts >= 7)
+		reg_write(REG_CMCI, LVT_MASKED);
 	reg_write(REG_LINT0, LVT_MASKED);
 	reg_write(REG_LINT1, LVT_MASKED);
 	reg_write(REG_ERROR, LVT_MASKED);

@@ -17,7 +17,8 @@ static const struct msr_range own_registers[] = {
 	{ MSR_FLUSH_CMD, MSR_FLUSH_CMD },
 	{ 0x174, 0x176 },     /* SYSENTER_CS, ESP, EIP */
 	{ MSR_PAT, MSR_PAT }, /* the guest's own with nested paging, APM 15.25.8 */
-	{ 0x6a0, 0x6a8 },     /* CET */
+	{ MSR_XFD, MSR_XFD_ERR },
+	{ 0x6a0, 0x6a8 },			/* CET */
 	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE }, /* until the guest sets its TSC */
 	{ 0xc0000081, 0xc0000084 },		/* STAR, LSTAR, CSTAR, SFMASK */
 	{ 0xc0000100, 0xc0000103 },		/* FS base, GS base, KERNEL_GS base, TSC_AUX */
@@ -63,7 +64,7 @@ static const struct msr_range root_writes[] = {
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
 	{ 0x8b, 0x8b },	  /* cleared before CPUID puts the microcode level there */
 	{ 0xc1, 0xc8 },	  /* performance counters */
-	{ 0xe2, 0xe2 },	  /* C-states */
+	{ 0xe1, 0xe2 },	  /* waiting in user mode, C-states */
 	{ 0xe7, 0xe8 },	  /* MPERF, APERF */
 	{ 0x122, 0x123 }, /* TSX, microcode's mitigations */
 	{ 0x140, 0x140 }, /* faulting CPUID, monitor/mwait of user mode */
@@ -92,7 +93,6 @@ static const struct msr_range root_writes[] = {
 	{ 0x6c0, 0x6df },
 	{ 0x770, 0x777 }, /* P-states by hardware */
 	{ 0x832, 0x832 }, /* x2APIC timer vector: moderated for cells */
-	{ MSR_XSS, MSR_XSS },
 	{ 0xc81, 0xcff }, /* cache allocation */
 	{ 0xd10, 0xd7f },
 	{ 0xc0000108, 0xc0000108 }, /* prefetch control */
@@ -205,6 +205,12 @@ static uint64_t efer_settable(void)
 #define MSR_NB_CFG     0xc001001f
 #define NB_CFG_CF8_EXT BIT(46)
 
+/*
+ * State that XRSTORS may load: PASID, CET, HDC, LBR, HWP. Not processor trace (bit 8): its registers
+ * would be written past the bitmap, and it writes to physical addresses (SDM vol. 1, 13.5.6).
+ */
+#define XSS_ALLOWED (BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(15) | BIT(16))
+
 static bool write_efer(uint64_t value)
 {
 	uint64_t old = guest_efer(), settable = efer_settable();
@@ -263,6 +269,10 @@ bool msr_write(uint32_t msr, uint64_t value)
 	case MSR_MISC_ENABLE:
 		/* Hides what the hypervisor uses itself: execute disable, CPUID leaves above 3. */
 		if (local->cpu->cell != &root_cell || value & (BIT(34) | BIT(22)))
+			break;
+		return x86_wrmsr_safe(msr, value);
+	case MSR_XSS:
+		if (local->cpu->cell != &root_cell || value & ~XSS_ALLOWED)
 			break;
 		return x86_wrmsr_safe(msr, value);
 	case MSR_APIC_BASE:

@@ -24,7 +24,7 @@ void arch_limits(struct cl_limits *limits)
 		find_features(); /* while enabling */
 	memset(limits, 0, sizeof(*limits));
 	limits->arch = CL_ARCH_X86_64;
-	limits->phys_bits = phys_bits;
+	limits->phys_bits = (uint8_t)MIN(phys_bits, PAGE_SHIFT + 9 * vendor_page_levels());
 	limits->max_cpus = cpu_count;
 	limits->hv_phys = image_system.hv_phys;
 	limits->hv_size = image_system.hv_size;
@@ -186,8 +186,15 @@ static void reset_fpu(void)
 
 	asm volatile("fninit");
 	if (read_cr4() & CR4_OSXSAVE) {
-		uint32_t low, high, b, c;
+		uint32_t low, high, a, b, c, d;
 
+		cpuid(0xd, 1, &a, &b, &c, &d);
+		if (a & BIT(3)) /* XSAVES */
+			wrmsr(MSR_XSS, 0);
+		if (a & BIT(4)) {
+			wrmsr(MSR_XFD, 0);
+			wrmsr(MSR_XFD_ERR, 0);
+		}
 		/* All that there is: a guest can switch registers off in XCR0 that hold its data. */
 		cpuid(0xd, 0, &low, &b, &c, &high);
 		asm volatile("xsetbv" : : "c"(0), "a"(low), "d"(high));
@@ -219,9 +226,10 @@ void x86_reset_registers(struct guest_regs *regs)
 		wrmsr(MSR_TSC_AUX, 0);
 	cpuid(0x80000008, 0, &a, &amd, &c, &d);
 	cpuid(7, 0, &a, &b, &c, &d);
-	/* Shadow stacks of user mode, which the VMCB does not have (APM vol. 2, appendix B). */
-	if (c & BIT(7)) {
+	/* CET of user mode, which the VMCB does not have (APM vol. 2, appendix B). */
+	if (have_cet)
 		wrmsr(MSR_U_CET, 0);
+	if (c & BIT(7)) {
 		for (uint32_t msr = MSR_PL0_SSP; msr <= MSR_PL3_SSP; msr++)
 			wrmsr(msr, 0);
 	}

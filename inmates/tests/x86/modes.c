@@ -31,6 +31,7 @@
 struct trip {
 	uint32_t cr0, cr3, cr4; /* with these */
 	uint32_t seen_cr0, seen_cr4, seen_efer, seen_cpuid, seen_memory, seen_toggled;
+	uint32_t code; /* not 0: is called there */
 };
 
 struct real_trip {
@@ -132,6 +133,11 @@ __asm__(
 "	mov	%eax, %cr0\n"
 "	mov	%cr0, %eax\n"
 "	mov	%eax, 32(%edi)\n"
+"	mov	36(%edi), %eax\n"
+"	test	%eax, %eax\n"
+"	jz	1f\n"
+"	call	*%eax\n"
+"1:	mov	%cr0, %eax\n"
 "	and	$0x7fffffff, %eax\n"
 "	mov	%eax, %cr0\n"
 "	jmp	restore_mode\n"
@@ -265,6 +271,36 @@ static void visit(const char *name, uint32_t cr0, uint32_t cr3, uint32_t cr4)
 	       trip.seen_memory, trip.seen_toggled);
 }
 
+/*
+ * An instruction that exits in the last bytes of 32-bit mode's address space: the next one is at 0,
+ * a RET here.
+ */
+static void wrap_around(void)
+{
+	static uint32_t table[1024] __attribute__((aligned(4096)));
+	static uint8_t page[4096] __attribute__((aligned(4096)));
+	struct trip trip = { .cr0 = CR0_PG | CR0_PE | 1 << 4,
+			     .cr3 = (uint32_t)(uintptr_t)directory,
+			     .cr4 = CR4_PSE,
+			     .code = 0xfffffffe };
+	uint32_t entry = directory[1023];
+	uint64_t bottom = 0;
+	uint32_t first;
+
+	page[4094] = 0x0f; /* CPUID */
+	page[4095] = 0xa2;
+	table[1023] = (uint32_t)(uintptr_t)page | PTE_RW | PTE_P;
+	directory[1023] = (uint32_t)(uintptr_t)table | PTE_RW | PTE_P;
+	/* A null pointer would be the compiler's. */
+	__asm__("" : "+r"(bottom));
+	first = mmio_read32(bottom);
+	mmio_write32(bottom, 0xc3);
+	visit_protected(&trip);
+	mmio_write32(bottom, first);
+	directory[1023] = entry;
+	printf("wrapped around: CR0 %08x\n", trip.seen_cr0);
+}
+
 static uint64_t read_cr0(void)
 {
 	uint64_t value;
@@ -299,6 +335,8 @@ static void control_registers(void)
 		{ "no PE", 0, CR0_PE },
 		{ "no ET", 0, 1 << 4 },
 		{ "CD, NE", CR0_CD | CR0_NE, 0 },
+		{ "reserved, no NE", 0x1ff8ffc0, CR0_NE },
+		{ "reserved", 0x1ff8ffc0 & ~(1 << 18), 0 },
 		{ "none", 0, CR0_CD | CR0_NE | CR0_WP },
 	};
 	uint64_t cr0 = read_cr0(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
@@ -374,8 +412,12 @@ static void on_debug(void)
 		debug_exceptions;                                                                 \
 	})
 
+static const uint32_t stack_segment = 0x10;
+
 static void debugging(void)
 {
+	uint64_t status;
+
 	interrupt_handler(1, on_debug);
 	printf("steps over nothing: %u\n", STEP("nop", "memory"));
 	printf("status %llx\n", (unsigned long long)debug_status);
@@ -385,11 +427,34 @@ static void debugging(void)
 	printf("status %llx\n", (unsigned long long)debug_status);
 	printf("steps over MOV SS: %u\n",
 	       STEP("mov %%ss, %%eax\n\tmov %%eax, %%ss\n\tnop\n\tnop", "eax", "memory"));
+	printf("steps over MOV SS, CPUID: %u\n",
+	       STEP("push %%rbx\n\tmov %%ss, %%eax\n\tmov %%eax, %%ss\n\tcpuid\n\tpop %%rbx", "rax",
+		    "rcx", "rdx", "memory"));
+	printf("status %llx\n", (unsigned long long)debug_status);
+	printf("steps over STI, CPUID: %u\n", STEP("push %%rbx\n\tsti\n\tcpuid\n\tcli\n\tpop %%rbx",
+						   "rax", "rcx", "rdx", "memory"));
+	debug_exceptions = 0;
+	debug_status = 0;
+	__asm__ volatile(".byte 0xf1" : : : "memory");
+	printf("INT1: %u, status %llx\n", debug_exceptions, (unsigned long long)debug_status);
+	printf("steps over INT1: %u\n", STEP(".byte 0xf1\n\tnop", "memory"));
+	__asm__ volatile("mov %%ss, %0\n\tmov %0, %%ss\n\t.byte 0xf1" : "=r"(status) : : "memory");
+	printf("INT1 behind MOV SS: %u\n", debug_exceptions);
 	__asm__ volatile("mov %0, %%dr0" ::"r"(&watched));
 	__asm__ volatile("mov %0, %%dr7" ::"r"(0x00010402UL)); /* global, write, one byte */
 	debug_exceptions = 0;
 	watched = 1;
 	printf("watched writes: %u\n", debug_exceptions);
+	__asm__ volatile("mov %0, %%dr0" ::"r"(&stack_segment));
+	__asm__ volatile("mov %0, %%dr7" ::"r"(0x000f0402UL)); /* read or write, four bytes */
+	debug_exceptions = 0;
+	debug_status = 0;
+	__asm__ volatile("push %%rbx\n\tmov %0, %%ss\n\tcpuid\n\tpop %%rbx"
+			 :
+			 : "m"(stack_segment)
+			 : "rax", "rcx", "rdx", "memory");
+	printf("watched MOV SS, CPUID: %u, status %llx\n", debug_exceptions,
+	       (unsigned long long)debug_status);
 	__asm__ volatile("mov %0, %%dr7" ::"r"(0x400UL));
 	interrupt_handler(1, NULL);
 	__asm__ volatile("mov %0, %%dr7" ::"r"(0x2400UL)); /* GD: access to debug registers */
@@ -409,6 +474,54 @@ static void instructions(void)
 	TRY("mov %1, %%cr8", "r"(0UL));
 }
 
+/* A port that exits, in all sizes: what of RAX stays. PCI configuration space, the host bridge. */
+static void ports(void)
+{
+	uint64_t value[5] = { 0x1122334455667788, 0x1122334455667788, 0x1122334455667788,
+			      0x1122334455667788, 0x1122334455667788 };
+
+	__asm__ volatile("outl %%eax, %%dx" : : "a"(0x80000000), "d"(0xcf8));
+	__asm__ volatile("inb %%dx, %%al" : "+a"(value[0]) : "d"(0xcfc));
+	__asm__ volatile("inw %%dx, %%ax" : "+a"(value[1]) : "d"(0xcfc));
+	__asm__ volatile("inl %%dx, %%eax" : "+a"(value[2]) : "d"(0xcfc));
+	__asm__ volatile("inb %%dx, %%al" : "+a"(value[3]) : "d"(0xcff));
+	__asm__ volatile("inl %%dx, %%eax" : "+a"(value[4]) : "d"(0xcf8));
+	printf("ports: %llx %llx %llx %llx %llx\n", (unsigned long long)value[0],
+	       (unsigned long long)value[1], (unsigned long long)value[2],
+	       (unsigned long long)value[3], (unsigned long long)value[4]);
+}
+
+static volatile unsigned int nmis, nmis_inside;
+
+static void wait_a_little(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100000; i++)
+		cpu_relax();
+}
+
+/* Another one, which has to wait for the end of this one. */
+static void on_nmi(void)
+{
+	unsigned int before = ++nmis;
+
+	if (before == 1) {
+		apic_send(apic_id(), ICR_NMI);
+		wait_a_little();
+	}
+	nmis_inside += nmis - before;
+}
+
+static void nmi_to_itself(void)
+{
+	interrupt_handler(2, on_nmi);
+	apic_send(apic_id(), ICR_NMI);
+	wait_a_little();
+	printf("NMIs: %u, in the handler of another one: %u\n", nmis, nmis_inside);
+	interrupt_handler(2, NULL);
+}
+
 void inmate_main(void)
 {
 	struct real_trip real = { 0 };
@@ -419,6 +532,8 @@ void inmate_main(void)
 		control_registers();
 	extended_state();
 	instructions();
+	ports();
+	nmi_to_itself();
 	debugging();
 	visit("no paging", usual, 0, 0);
 	visit("no paging, NE, CD", usual | CR0_NE | CR0_CD, 0, 0);
@@ -427,6 +542,7 @@ void inmate_main(void)
 	      CR4_PSE);
 	visit("PAE paging", usual | CR0_PG, (uint32_t)(uintptr_t)pointers, CR4_PAE);
 	visit("PAE paging, NE", usual | CR0_PG | CR0_NE, (uint32_t)(uintptr_t)pointers, CR4_PAE);
+	wrap_around();
 	visit_real(&real);
 	printf("real mode: CR0 %08x CPUID %08x faults %u SP %x interrupts %u, with NE toggled MSW %x\n",
 	       real.seen_cr0, real.seen_cpuid, real.faults, real.fault_sp, real.interrupts,

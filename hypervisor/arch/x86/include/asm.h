@@ -38,6 +38,8 @@
 #define RFLAGS_RESERVED BIT(1)
 #define RFLAGS_TF	BIT(8)
 #define DR6_SINGLE_STEP BIT(14)
+#define DR6_NO_BUS_LOCK BIT(11)
+#define DR6_NO_RTM	BIT(16)
 
 #define MSR_TSC		 0x10
 #define MSR_TSC_ADJUST	 0x3b
@@ -49,6 +51,8 @@
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_MISC_ENABLE	 0x1a0
+#define MSR_XFD		 0x1c4
+#define MSR_XFD_ERR	 0x1c5
 #define MSR_DEBUGCTL	 0x1d9
 #define MSR_PAT		 0x277
 #define MSR_U_CET	 0x6a0

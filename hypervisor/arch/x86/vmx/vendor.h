@@ -109,22 +109,37 @@ static inline uint64_t guest_tsc_offset(void)
 	return vmread(VMCS_TSC_OFFSET);
 }
 
-/* Go on behind the current instruction. */
-static inline void guest_skip(unsigned int length)
-{
-	uint64_t blocked = vmread(VMCS_INTERRUPTIBILITY);
-
-	vmwrite(VMCS_GUEST_RIP, vmread(VMCS_GUEST_RIP) + length);
-	if (unlikely(blocked & BLOCKED_BY_STI_OR_SS))
-		vmwrite(VMCS_INTERRUPTIBILITY, blocked & ~(uint64_t)BLOCKED_BY_STI_OR_SS);
-	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-		vmwrite(VMCS_GUEST_PENDING_DEBUG, PENDING_SINGLE_STEP);
-}
-
 /* CS.L and EFER.LMA: 64-bit code; else CS.D tells 32 from 16 bits. */
 static inline bool guest_in_64bit(void)
 {
 	return guest_efer() & EFER_LMA && vmread(VMCS_GUEST_CS_ACCESS) & ACCESS_L;
+}
+
+/* Outside of 64-bit mode RIP has 32 bits, or the next VM entry fails: 27.3.1.4. */
+static inline void guest_advance(unsigned int length)
+{
+	uint64_t rip = vmread(VMCS_GUEST_RIP), next = rip + length;
+
+	if (unlikely((rip ^ next) >> 32) && !guest_in_64bit())
+		next = (uint32_t)next;
+	vmwrite(VMCS_GUEST_RIP, next);
+}
+
+/*
+ * Go on behind the current instruction. Breakpoints that a MOV SS before it has held back come now,
+ * too: they are in the field already.
+ */
+static inline void guest_skip(unsigned int length)
+{
+	uint64_t blocked = vmread(VMCS_INTERRUPTIBILITY);
+
+	guest_advance(length);
+	if (unlikely(blocked & BLOCKED_BY_STI_OR_SS))
+		vmwrite(VMCS_INTERRUPTIBILITY, blocked & ~(uint64_t)BLOCKED_BY_STI_OR_SS);
+	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+	    !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG,
+			vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_SINGLE_STEP);
 }
 
 static inline bool guest_in_32bit(void)

@@ -182,6 +182,8 @@ enum {
 	REASON_XSETBV = 55,
 	REASON_INVPCID = 58,
 	REASON_VMFUNC = 59,
+	REASON_SEAMCALL = 76,
+	REASON_TDCALL = 77,
 };
 #endif
 #define REASON_BASIC(reason) ((reason)&0xffff)
@@ -196,10 +198,12 @@ enum {
 #define TYPE_EXTERNAL	 0
 #define TYPE_NMI	 2
 #define TYPE_HARDWARE	 3 /* exception; from 4 on: of an instruction */
+#define TYPE_INT1	 5
 
 #define EVENT_NMI_UNBLOCKED BIT(12)
 
 #define PENDING_SINGLE_STEP BIT(14) /* table 25-4 */
+#define DEBUGCTL_BTF	    BIT(1)  /* TF traps branches only */
 
 /* Interruptibility, table 25-3 */
 #define BLOCKED_BY_STI_OR_SS 3U

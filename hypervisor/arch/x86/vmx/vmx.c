@@ -464,6 +464,14 @@ void arch_cpu_run(struct cpu *cpu)
 	vmx_run(stack_regs());
 }
 
+static bool have_shadow_stacks(void)
+{
+	uint32_t a, b, c, d;
+
+	cpuid(7, 0, &a, &b, &c, &d);
+	return c & BIT(7);
+}
+
 /* Registers after INIT: SDM vol. 3, table 10-1. */
 void arch_cpu_reset(struct cpu *cpu)
 {
@@ -496,6 +504,10 @@ void arch_cpu_reset(struct cpu *cpu)
 	wrmsr(MSR_CSTAR, 0);
 	wrmsr(MSR_SFMASK, 0);
 	wrmsr(MSR_KERNEL_GS, 0);
+	if (have_cet)
+		wrmsr(MSR_S_CET, 0);
+	if (have_shadow_stacks())
+		wrmsr(MSR_ISST, 0);
 	x86_reset_registers(stack_regs());
 }
 
@@ -570,12 +582,18 @@ static void machine_check(void)
 		vendor_inject_exception(18, false, 0);
 }
 
-/* The CPU has not changed DR6 and DR7 yet: 28.1, 28.2.1. */
-static void debug_exception(void)
+/*
+ * The CPU has not changed DR6 and DR7 yet, and is still at an INT1: 28.1, 28.2.1. Bus lock and
+ * transaction are the other way round in DR6: 0 says that it was one (18.2.3).
+ */
+static void debug_exception(bool int1)
 {
 	uint64_t cause = vmread(VMCS_QUALIFICATION);
 
-	write_dr6((read_dr6() & ~0xfUL) | (cause & 0xe00f));
+	write_dr6(((read_dr6() & ~0xfUL) | DR6_NO_RTM | (cause & 0xe00f)) &
+		  ~(cause & (DR6_NO_BUS_LOCK | DR6_NO_RTM)));
+	if (int1)
+		guest_advance((unsigned int)vmread(VMCS_INSTRUCTION_LENGTH));
 	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~BIT(13));
 	/* Its delivery ends what STI and MOV SS hold back. */
 	vmwrite(VMCS_INTERRUPTIBILITY,
@@ -590,6 +608,13 @@ static void kicked(void)
 	if (__atomic_exchange_n(&local->vendor.guest_nmi, 0, __ATOMIC_SEQ_CST))
 		arch_cpu_event(local->cpu);
 	cpu_handle_events();
+}
+
+/* A kick that has come since the exit, where the guest may come out again without a step forward. */
+static void late_kick(void)
+{
+	if (vmread(VMCS_PIN_CONTROLS) & PIN_PREEMPTION_TIMER)
+		kicked();
 }
 
 /* An exit in the middle of the delivery of an event: deliver it again. Instructions re-execute. */
@@ -622,7 +647,7 @@ static void exit_exception(void)
 		block_nmis_again();
 	switch (event & 0xff) {
 	case 1:
-		debug_exception();
+		debug_exception(EVENT_TYPE(event) == TYPE_INT1);
 		break;
 	case 17:
 		vendor_inject_exception(17, true, 0);
@@ -631,11 +656,10 @@ static void exit_exception(void)
 		machine_check();
 	}
 	/*
-	 * Debug traps come before the preemption timer (26.5.1): of those that the delivery itself
-	 * causes there is no end, and no guest in between that a kick could interrupt.
+	 * An exception can recur for ever while it is delivered. That goes before the exit for a
+	 * kick (27.7.4), which then is looked at here: last, as the CPU may be taken back.
 	 */
-	if (unlikely(READ_ONCE(local->cpu->events)))
-		kicked();
+	late_kick();
 }
 
 static void nmi_window(void)
@@ -674,6 +698,7 @@ static void ept_violation(struct guest_regs *regs)
 		/* The instruction at RIP did not make this access, the delivery did. */
 		if (implicit_access("stack or table", address, false))
 			deliver_again(delivery);
+		late_kick();
 		return;
 	}
 	if (access & EPT_NMI_UNBLOCKED)
@@ -938,7 +963,12 @@ static void exit_rare(uint64_t reason)
 	case REASON_INVEPT:
 	case REASON_INVVPID:
 	case REASON_VMFUNC:
-		/* The guest has no VMX: CPUID does not show it, CR4.VMXE cannot be set. */
+	case REASON_SEAMCALL:
+	case REASON_TDCALL:
+		/*
+		 * The guest has no VMX: CPUID does not show it, CR4.VMXE cannot be set. The last
+		 * two exit from user mode as well, on CPUs with TDX.
+		 */
 		count(CL_EXIT_OTHER);
 		vendor_inject_exception(6, false, 0);
 		break;
@@ -957,6 +987,7 @@ static void exit_rare(uint64_t reason)
 			inject_gp();
 		else
 			cell_fail("task switch, at 0x%lx", guest_rip());
+		late_kick();
 		break;
 	default:
 		count(CL_EXIT_OTHER);
