@@ -46,7 +46,7 @@ def test_another_hypervisor(machine):
 
 
 @pytest.mark.parametrize("model, need, names", [
-    ("core2_penryn_t9600", "EPT", "IA32_VMX_PROCBASED_CTLS2, MSR 0x48b"),
+    ("core2_penryn_t9600", "preemption timer", "IA32_VMX_TRUE_PINBASED_CTLS, MSR 0x48d"),
 ])
 def test_old_cpu(machine, model, need, names):  # pylint: disable=unused-argument
     with Bochs(LOGS / f"test_intel-{model}", model=model) as old:

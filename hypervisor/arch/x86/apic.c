@@ -169,8 +169,11 @@ void apic_reset(struct cpu *cpu)
 	reg_write(REG_LINT1, LVT_MASKED);
 	reg_write(REG_ERROR, LVT_MASKED);
 	reg_write(REG_TPR, 0);
-	/* A disabled APIC would keep what is pending for the next owner. */
-	reg_write(REG_SVR, 0x1ff);
+	/*
+	 * A disabled APIC would keep what is pending for the next owner. The spurious vector is one
+	 * that cannot be pending: Bochs' APIC takes no EOI for it.
+	 */
+	reg_write(REG_SVR, 0x10f);
 	/* What is in service ends, what is pending is taken; at most one for each vector. */
 	for (unsigned int i = 0; i < 256 && any_bit(REG_ISR); i++)
 		reg_write(REG_EOI, 0);
