@@ -250,7 +250,7 @@ help:
 	@echo "  fuzz           fuzz targets, FUZZ_TIME=600 seconds each; FUZZ='config uart' only these"
 	@echo "Showing; these build and download as well:"
 	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there;"
-	@echo "                 ARCH=arm64 for such a machine"
+	@echo "                 ARCH=arm64 for such a machine, CPU=intel for one with an Intel CPU, in Bochs"
 	@echo "  bench          what exits and management operations cost, for docs/benchmarks.md"
 	@echo "Checks of the sources:"
 	@echo "  lint           cppcheck, sparse, Kconfig.defaults"

@@ -14,7 +14,7 @@ import tty
 
 import cloister
 import initramfs
-from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, MachineTimeout, initrd
+from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, initrd
 
 PROGRAM = initramfs.BUILD / "bochs" / "bochs"
 FIRMWARE = initramfs.BUILD / "bochs" / "root" / "usr" / "share" / "bochs"
@@ -77,7 +77,7 @@ class _Line:
 class Bochs(Machine):
     """A running machine. memory: MiB; for the other options see Machine."""
 
-    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=4, memory=512, append=""):
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=4, memory=512, append="", model=MODEL):
         # pylint: disable=super-init-not-called
         if not PROGRAM.exists():
             raise initramfs.MissingFile(f"no {PROGRAM}: run scripts/fetch-bochs")
@@ -88,7 +88,7 @@ class Bochs(Machine):
             self._make_cd(initrd(kernel, files, image), append)
             self._serial = _Line()
             config = self.log_directory / "bochsrc"
-            config.write_text(CONFIG.format(machine=self, model=MODEL, cpus=cpus, memory=memory, firmware=FIRMWARE,
+            config.write_text(CONFIG.format(machine=self, model=model, cpus=cpus, memory=memory, firmware=FIRMWARE,
                                             directory=self._directory, line=self._serial.name), "utf-8")
             with open(self.log_directory / "bochs.log", "wb") as log:
                 # A line for each access to the local APIC, or for each debug exception, is too much.
@@ -116,14 +116,9 @@ class Bochs(Machine):
             raise MachineDied(f"grub-mkrescue: {done.stdout}")
 
     def wait_exit(self, timeout=30):
-        """A reset does not end Bochs, as it does QEMU: so that is done here."""
-        deadline = time.monotonic() + timeout
-        while (self.log_directory / "bochs.log").read_bytes().count(b"Reset(HARDWARE) called") < 2:
-            if time.monotonic() > deadline:
-                raise MachineTimeout(self._report("timeout waiting for a reset"))
-            time.sleep(0.1)
-        self._end()
-        return 0
+        """A reset by a triple fault, which Linux comes to when all else has failed, ends it; its status is 1 then and when it
+        is switched off."""
+        return 0 if super().wait_exit(timeout) == 1 else 2
 
     def pause(self):
         """Its time stands still: it would keep a CPU of the host busy also when it is idle."""
