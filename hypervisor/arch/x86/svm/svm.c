@@ -324,9 +324,9 @@ static void exit_exception(unsigned int vector)
 		machine_check();
 	}
 	/*
-	 * The exception can recur for ever while it is delivered, which goes before NMIs (APM vol. 2,
-	 * 8.5): what a kick is for is looked at here. Not for an NMI of the guest, which can wait
-	 * and would take this exception's place.
+	 * The exception can recur for ever while it is delivered, which goes before NMIs (APM vol.
+	 * 2, 8.5): what a kick is for is looked at here. Not for an NMI of the guest, which can
+	 * wait and would take this exception's place.
 	 */
 	if (unlikely(READ_ONCE(local->cpu->events) & ~(uint32_t)CPU_EV_ARCH))
 		cpu_handle_events();
