@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-/* A 16550A, polled: COM1 unless console= names another port. It may be virtual or real; the speed has
- * been set by others. */
+/* A 16550A, polled: COM1 unless console= names another port. It may be virtual or real; the speed
+ * has been set by others. */
 #include "../inmate.h"
 #include "../internal.h"
 
