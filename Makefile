@@ -156,8 +156,11 @@ fuzz-targets: setup
 	@echo "  MAKE    tests/fuzz"
 	@$(SUBMAKE) -C tests/fuzz BUILD=$(CURDIR)/build
 
+# CPU=intel: an x86 machine with a CPU of Intel's
+CPU :=
+
 demo: built
-	@scripts/demo $(ARCH)
+	@scripts/demo $(or $(CPU),$(ARCH))
 
 bench: built
 	@$(MAKE) --no-print-directory ARCH=arm64 built
@@ -247,7 +250,7 @@ help:
 	@echo "  fuzz           fuzz targets, FUZZ_TIME=600 seconds each; FUZZ='config uart' only these"
 	@echo "Showing; these build and download as well:"
 	@echo "  demo           two cells beside a running Linux, in QEMU; INTERACTIVE=1 leaves a root shell there;"
-	@echo "                 ARCH=arm64 for such a machine"
+	@echo "                 ARCH=arm64 for such a machine, CPU=intel for one with an Intel CPU, in Bochs"
 	@echo "  bench          what exits and management operations cost, for docs/benchmarks.md"
 	@echo "Checks of the sources:"
 	@echo "  lint           cppcheck, sparse, Kconfig.defaults"

@@ -173,7 +173,7 @@ static void map_hypervisor(uint64_t virt, uint64_t phys, uint64_t size)
 
 static void start_hypervisor(void)
 {
-	const struct cl_limits limits = { .arch = CL_ARCH_X86_64, .phys_bits = 36, .max_cpus = 1 };
+	struct cl_limits limits = { .arch = CL_ARCH_X86_64, .max_cpus = 1 };
 	const struct cl_image *image = (const void *)hypervisor.start;
 	struct cl_platform platform;
 	struct cl_finding finding;
@@ -183,6 +183,8 @@ static void start_hypervisor(void)
 	char *hv;
 	int err;
 
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	limits.phys_bits = (uint8_t)a;
 	if (cl_check_config(config.start, config.size, &limits, &finding))
 		fail("%s: %s: %s is 0x%lx: %s", finding.cell, finding.object, finding.field,
 		     finding.found, finding.rule);
@@ -190,6 +192,9 @@ static void start_hypervisor(void)
 		     sizeof(platform));
 	check_image(image, &platform);
 	amd = !memcmp(image->flavour, "amd", 4);
+	cpuid(amd ? 0x80000001 : 1, 0, &a, &b, &c, &d);
+	if (!(c & (amd ? BIT(2) : BIT(5))))
+		fail("the CPU has no %s, which this hypervisor needs", amd ? "SVM" : "VMX");
 	if (!amd)
 		allow_vmx();
 	hv = (char *)platform.hv_phys;

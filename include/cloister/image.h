@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * Between the driver (or boot/, without Linux) and the hypervisor image (cloister-<flavour>.bin): what the image says of
- * itself, and what the driver tells it.
+ * Between the driver (or boot/, without Linux) and the hypervisor image (cloister-<flavour>.bin):
+ * what the image says of itself, and what the driver tells it.
  *
  * The driver copies the image to the start of the hypervisor's memory, fills in struct cl_system at
  * system_offset, and calls `entry` on every online CPU with interrupts off, on page tables of its
@@ -10,8 +10,8 @@
  *
  * x86: 64-bit mode, EFER.NXE set, EDI = number of the CPU, RSI = stack pointer and RDX = address to
  * go on with as guest (RAX = 0) or, natively, with an error, RCX = CR3. AMD: EFER.SVME set, GIF
- * clear. Intel: NMIs blocked, R10:R11 = descriptor of TR, R12:R13 of LDTR, R14 of FS, R15 of GS, the
- * first of each pair its low half, 0 where nothing is selected.
+ * clear. Intel: NMIs blocked, R10:R11 = descriptor of TR, R12:R13 of LDTR, R14 of FS, R15 of GS,
+ * the first of each pair its low half, 0 where nothing is selected.
  *
  * arm64: the entry is reached by the kernel's hyp stub, at EL2 with the MMU off and at its physical
  * address, with X0 = number of the CPU, X1 = physical address of the driver's level-0 table. The

@@ -20,6 +20,7 @@
  *   wrmsr N X          the result is 0, or -5 if the CPU refused
  *   rdmsr N
  *   in PORT            8 bits
+ *   vmxe 0|1           CR4.VMXE of this CPU, as another hypervisor would set it
  *   outsb PORT         one byte by OUTSB; a refusal is an exception that kills the writer
  *
  * arm64, registers as 16 bits, Op0 to Op2:

@@ -7,6 +7,7 @@
 #include <asm/io.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
+#include <asm/special_insns.h>
 #include "hostile.h"
 
 long arch_call(u64 number, u64 a, u64 b, u64 c)
@@ -73,6 +74,14 @@ static void write_icr(u32 high, u32 low)
 	write_apic(APIC_ICR, low);
 }
 
+/* Behind Linux' back, which has a copy of the register. */
+static void set_vmxe(bool on)
+{
+	unsigned long value = native_read_cr4() & ~X86_CR4_VMXE;
+
+	asm volatile("mov %0, %%cr4" : : "r"(value | (on ? X86_CR4_VMXE : 0)) : "memory");
+}
+
 int arch_attack(const char *what, const u64 *arguments, u64 *result)
 {
 	u64 a = arguments[0], b = arguments[1];
@@ -87,6 +96,8 @@ int arch_attack(const char *what, const u64 *arguments, u64 *result)
 		*result = wrmsrl_safe(a, b);
 	else if (!strcmp(what, "rdmsr"))
 		*result = rdmsrl_safe(a, result) ? ~0ULL : *result;
+	else if (!strcmp(what, "vmxe"))
+		set_vmxe(a);
 	else if (!strcmp(what, "in"))
 		*result = inb(a);
 	else if (!strcmp(what, "outsb"))

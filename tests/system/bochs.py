@@ -28,7 +28,7 @@ SHARED_PARAMETERS = "nopat iomem=relaxed hpet=disable"
 GRUB = """set timeout=0
 serial --unit=0 --speed=115200
 terminal_output serial
-linux /boot/vmlinuz console={lines.console} quiet panic=-1 {parameters} commands={lines.commands} {append}
+linux /boot/vmlinuz console={lines.console},115200 quiet panic=-1 {parameters} commands={lines.commands} {append}
 initrd /boot/initrd
 boot
 """
@@ -77,7 +77,7 @@ class _Line:
 class Bochs(Machine):
     """A running machine. memory: MiB; for the other options see Machine."""
 
-    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=4, memory=512, append=""):
+    def __init__(self, log_directory, kernel="6.1", files=None, image="", cpus=4, memory=512, append="", model=MODEL):
         # pylint: disable=super-init-not-called
         if not PROGRAM.exists():
             raise initramfs.MissingFile(f"no {PROGRAM}: run scripts/fetch-bochs")
@@ -88,11 +88,11 @@ class Bochs(Machine):
             self._make_cd(initrd(kernel, files, image), append)
             self._serial = _Line()
             config = self.log_directory / "bochsrc"
-            config.write_text(CONFIG.format(machine=self, model=MODEL, cpus=cpus, memory=memory, firmware=FIRMWARE,
+            config.write_text(CONFIG.format(machine=self, model=model, cpus=cpus, memory=memory, firmware=FIRMWARE,
                                             directory=self._directory, line=self._serial.name), "utf-8")
             with open(self.log_directory / "bochs.log", "wb") as log:
-                # A line for each access to the local APIC is too much.
-                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation"], stdin=subprocess.PIPE,
+                # A line for each access to the local APIC, or for each debug exception, is too much.
+                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation\\|: Unknown register\\|^[^ ]*e.CPU.  . #DB: "], stdin=subprocess.PIPE,
                                              stdout=log, start_new_session=True)
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config],
@@ -115,6 +115,11 @@ class Bochs(Machine):
         if done.returncode:
             raise MachineDied(f"grub-mkrescue: {done.stdout}")
 
+    def wait_exit(self, timeout=30):
+        """A reset by a triple fault, which Linux comes to when all else has failed, ends it; its status is 1 then and when it
+        is switched off."""
+        return 0 if super().wait_exit(timeout) == 1 else 2
+
     def pause(self):
         """Its time stands still: it would keep a CPU of the host busy also when it is idle."""
         self._process.send_signal(signal.SIGSTOP)
@@ -123,7 +128,7 @@ class Bochs(Machine):
         self._process.send_signal(signal.SIGCONT)
 
     def close(self):
-        if self._process:
+        if self._process and self.alive():
             self.resume()
         super().close()
         if self._log:
@@ -156,7 +161,7 @@ class Shared:
         try:
             yield machine
         finally:
-            if self._is_as_before(machine):
+            if machine.alive() and self._is_as_before(machine):
                 machine.pause()
             else:
                 self.close()

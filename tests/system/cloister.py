@@ -77,14 +77,20 @@ def exits(machine, cell=""):
     return {cpu["cpu"]: {**cpu["exits"], "total": cpu["total"]} for cpu in answer}
 
 
-def log(machine):
-    """All records of hvctl log."""
-    return [json.loads(line) for line in machine.check("hvctl log --json").splitlines()]
+def log(machine, after=-1):
+    """All records of hvctl log, or those behind a number; the others are not even sent over the line."""
+    command = "hvctl log --json" + (f" | awk -F '[:,]' '$2 > {after}'" if after >= 0 else "")
+    return [json.loads(line) for line in machine.check(command).splitlines()]
+
+
+def last_record(machine):
+    """Number of the log's last record."""
+    return json.loads(machine.check("hvctl log --json | tail -n 1"))["seq"]
 
 
 def log_texts(machine, cell=None, after=-1):
     """Texts of the log, of one cell or all, behind a record number."""
-    return [record["text"] for record in log(machine)
+    return [record["text"] for record in log(machine, after)
             if cell in (None, record.get("cell_name")) and record.get("seq", -1) > after]
 
 

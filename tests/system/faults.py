@@ -38,7 +38,7 @@ def heart(machine):
 
 def heartbeats(machine):
     """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
-    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat"), re.MULTILINE)
+    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat | tail -n 3"), re.MULTILINE)
     return int(lines[-1][0]), int(lines[-1][1])
 
 
@@ -47,7 +47,7 @@ def assert_ends(machine, command_line, end, logged, said):
     cell's console. The pool begins behind the hypervisor's memory; {hv} and {pool} are their addresses."""
     status = cloister.status(machine)
     places = {"hv": status["hv_phys"], "pool": status["hv_phys"] + status["hv_size"]}
-    seen = cloister.log(machine)[-1]["seq"]
+    seen = cloister.last_record(machine)
     ticks, _ = heartbeats(machine)
     if "fault" in cloister.cells(machine):
         machine.check("hvctl cell destroy fault", 60)

@@ -75,31 +75,34 @@ DEVICE_ATTACKS = {
 
 # What never ends: the attack goes on until the CPU is taken back.
 STORMS = {
-    "x86": ("nmi-handler", "nmi-flood", "ipi-flood", "timer-flood", "trap-flag", "icebp", "db-stack", "alignment", "page-fault",
-            "software-mc", "cpuid", "wrmsr", "hypercall", "port", "ecam", "caches", "init-self", "x87", "comm", "console", "denied"),
+    "x86": ("nmi-handler", "nmi-flood", "timer-flood", "icebp", "db-stack", "alignment", "hypercall", "init-self", "denied"),
+    # Not on Intel for the time that it takes: its Bochs is slow with CPUs that are busy.
+    "amd": ("ipi-flood", "trap-flag", "page-fault", "software-mc", "cpuid", "wrmsr", "port", "ecam", "caches", "x87", "comm", "console"),
     "arm64": ("masked", "vectors", "no-stack", "svc", "illegal", "user", "user32", "wfi", "wfe", "sgi-flood", "no-end", "timer-flood",
               "hypercall", "firmware", "sysreg", "gic", "console", "comm", "barriers", "tlbs", "caches", "exclusive"),
 }
 
 # Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
 ENDS = {
+    # The last two: Bochs sets accessed bits of page tables that EPT has read-only, and raises #GP where QEMU ends the guest.
+    # The others are like those that Intel's machine has, too.
     "amd": {
+        "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
+        "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
+        "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
+        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
+        "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
+        "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
+        "page table that is read-only": ("memory", "red_memory what=pte address=0x400000", "page table at address 0x400000"),
         "reserved bit of CR4": ("control", "red_cpu what=cr4", "exit that has no handler (exit 0xffffffff"),
     },
     "x86": {
         "CR3 to the hypervisor": ("memory", "red_memory what=cr3 address={hv:#x}", "page table at address {hv:#x}"),
-        "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
-        "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
         "page table of root": ("memory", "red_memory what=pte address=0x10000000", "page table at address 0x10000000"),
-        "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
-        "page table that is read-only": ("memory", "red_memory what=pte address=0x400000", "page table at address 0x400000"),
         "write to what is read-only": ("memory", "red_memory what=write address=0x400000", "write of address 0x400000"),
-        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
         "code of root": ("memory", "red_memory what=code address=0x10000000", "code at address 0x10000000"),
         "instruction that ends in foreign memory": ("memory", "red_memory what=code-split address=0x10000000", "code at address 0x10000000"),
         "stack in PCI configuration": ("memory", "red_memory what=stack address=0xb0000000", "stack or table at address 0xb00007f8"),
-        "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
-        "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
     },
     "arm64": {
         "page table in the hypervisor": ("memory", "red_memory what=table address={hv:#x}", "page table at address {hv:#x}"),
@@ -211,7 +214,7 @@ def machine_state(machine):
     of all PCI functions, interrupt controllers, registers of root's CPUs."""
     state = _state_arm64(machine) if machine.arch == "arm64" else _state_x86(machine)
     # Without the status registers: whether an interrupt is pending changes by itself.
-    state["pci"] = machine.check("for f in /sys/bus/pci/devices/*/config; do head -c 6 $f; tail -c +9 $f; done | hexdump -v")
+    state["pci"] = machine.check("for f in /sys/bus/pci/devices/*/config; do head -c 6 $f; tail -c +9 $f; done | md5sum")
     state["kernel log"] = machine.check("dmesg | grep -c -E 'No irq handler|NMI received|Unknown IPI|unexpected IRQ' || true")
     return state
 
@@ -230,7 +233,8 @@ def device_interrupts(machine):
 
 def heartbeats(machine):
     """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
-    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat"), re.MULTILINE)
+    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat | tail -n 3"),
+                       re.MULTILINE)
     return int(lines[-1][0]), int(lines[-1][1])
 
 
@@ -239,7 +243,7 @@ def assert_others_unharmed(machine, since):
     cloister.wait(machine, "the heartbeat to go on", lambda: heartbeats(machine)[0] >= since + TICKS)
     assert cloister.state(machine, "heartbeat") == "running"
     # What its library says about an interrupt or exception that it does not expect
-    assert "inmate:" not in machine.check("hvctl console heartbeat")
+    assert machine.run("hvctl console heartbeat | grep inmate:") == (1, "")
     # A device of root still interrupts.
     interrupts = device_interrupts(machine)
     cloister.wait(machine, "a device's interrupt", lambda: device_interrupts(machine) > interrupts)
@@ -257,9 +261,13 @@ def start(machine, inmate, arguments, also="/inmates/table@0x400000"):
 
 def output_since(machine, seen):
     """What the attacker has said since there were so many characters."""
-    text = machine.check("hvctl console attacker")
     # The console is a ring: what earlier attacks said may have gone.
-    return text[seen:] if len(text) > seen else text
+    return machine.check("hvctl console attacker >/tmp/console; "
+                         f"if [ $(wc -c </tmp/console) -gt {seen} ]; then tail -c +{seen + 1} /tmp/console; else cat /tmp/console; fi")
+
+
+def output_size(machine):
+    return int(machine.check("hvctl console attacker | wc -c"))
 
 
 def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"):
@@ -269,7 +277,7 @@ def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"
     inmate, *arguments = command_line.split()
     before = machine_state(machine)
     beats, _ = heartbeats(machine)
-    seen = len(machine.check("hvctl console attacker"))
+    seen = output_size(machine)
     start(machine, inmate, " ".join([f"what={name}", *arguments]), also)
     cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
                   "inmate: stopped" in output_since(machine, seen), ATTACK_TIMEOUT)
@@ -296,12 +304,12 @@ def storm(machine, what):
     """The others go on while it lasts, and its CPU can be taken from the cell."""
     before = machine_state(machine)
     beats, _ = heartbeats(machine)
-    seen = cloister.log(machine)[-1]["seq"]
+    seen = cloister.last_record(machine)
     start(machine, "red_storm", f"what={what}")
     assert_others_unharmed(machine, beats)
     # A cell that writes into its comm region can say that it has shut down.
     assert cloister.state(machine, "attacker") == "running" or what == "comm"
-    lines = [line for line in cloister.log(machine) if line.get("seq", -1) > seen and line.get("cell_name") == "attacker"]
+    lines = cloister.log_texts(machine, "attacker", after=seen)
     assert len(lines) <= 8, lines
     machine.check("hvctl cell load attacker /inmates/red_storm.bin")
     assert cloister.state(machine, "attacker") == "stopped"

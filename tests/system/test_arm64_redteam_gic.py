@@ -6,7 +6,7 @@ import pytest
 
 import blobs
 import redteam
-from redteam import attack, heart, output_since, storm  # pylint: disable=unused-import
+from redteam import attack, heart, output_since, output_size, storm  # pylint: disable=unused-import
 
 FILES = redteam.files("arm64")
 DIRECT = {"cells/attacker.cell": blobs.cell("attacker", cpus=[3], memory=redteam.ATTACKER, arch="arm64",
@@ -31,6 +31,6 @@ def test_attack(heart, name):
 
 @pytest.mark.parametrize("what", STORMS)
 def test_storm(heart, what):
-    seen = len(heart.check("hvctl console attacker"))
+    seen = output_size(heart)
     storm(heart, what)
     assert "inmate:" not in output_since(heart, seen)

@@ -9,11 +9,12 @@ import pytest
 
 import blobs
 import cloister
+from conftest import INTEL
 
 # Nobody uses the devices here and the ports: what is seen there is what the test does.
 pytestmark = pytest.mark.parametrize("machine", [{"apic": "xapic", "append": "hpet=disable", "extra": ("-device", "edu,addr=5")},
-                                                 {"arch": "arm64", "append": "iomem=relaxed"}],
-                                     indirect=True, ids=["x86", "arm64"])
+                                                 {"arch": "arm64", "append": "iomem=relaxed"}, INTEL | {"append": "hpet=disable"}],
+                                     indirect=True, ids=["x86", "arm64", "intel"])
 
 
 class Device:

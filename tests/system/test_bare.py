@@ -68,3 +68,10 @@ def test_timer(vendor, apic):
     assert mode == ("x2" if apic else "x")
     # xAPIC: the end of each, and the next deadline or count where the timer is not periodic
     assert int(exits) == 0 if apic else 200 <= int(exits) <= 401
+
+
+def test_image_of_the_other_vendor(vendor):
+    other = {"amd": "intel", "intel": "amd"}[vendor]
+    text = run(vendor, "hello", "other", end="needs\n",
+               modules=lambda modules: [(str(file).replace(vendor, other), string) for file, string in modules])
+    assert text.endswith(f"boot: the CPU has no {'VMX' if vendor == 'amd' else 'SVM'}, which this hypervisor needs\n")

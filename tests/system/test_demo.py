@@ -18,9 +18,9 @@ STEPS = ("Booting a machine", "Loading the driver and enabling", "Creating a cel
          "Destroying the cells", "Disabling Cloister", "Comparing with the beginning", "The demo has ended well.")
 
 
-@pytest.mark.parametrize("arch", ["x86", "arm64"])
-def test_demo(arch):
-    done = subprocess.run([DEMO, arch], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+@pytest.mark.parametrize("kind", ["x86", "arm64", "intel"])
+def test_demo(kind):
+    done = subprocess.run([DEMO, kind], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stdout
     steps = re.findall(r"^\[ *\d+\.\d s\] (.*)$", done.stdout, re.MULTILINE)

@@ -5,12 +5,12 @@ enable works."""
 import pytest
 
 import cloister
-from conftest import ALL_MACHINES, ARM64_MACHINES, machine_id
+from conftest import ALL_MACHINES, ARM64_MACHINES, INTEL, machine_id
 
 STAGES = {"common": 1, "cpu": 2}
 PARAMETERS = "/sys/module/cloister/parameters"
 
-MACHINES = [*ALL_MACHINES[:2], ARM64_MACHINES[0]]
+MACHINES = [*ALL_MACHINES[:2], ARM64_MACHINES[0], INTEL]
 pytestmark = pytest.mark.parametrize("machine", [options | {"image": "fault-inject"} for options in MACHINES],
                                      indirect=True, ids=machine_id)
 

@@ -228,6 +228,37 @@ def test_interrupt_that_stays(enabled, end):
     assert (match[1], match[2]) == ("1000", "0"), match[0]
 
 
+def nmis(machine):
+    """{CPU: NMIs that Linux has seen}"""
+    line = machine.check("grep NMI: /proc/interrupts").split()
+    cpus = [int(name[3:]) for name in machine.check("head -1 /proc/interrupts").split()]
+    return dict(zip(cpus, map(int, line[1:])))
+
+
+def send_nmis(machine):
+    """Linux asks all its other CPUs for a backtrace by an NMI. Returns who got how many."""
+    before = nmis(machine)
+    machine.check("echo l >/proc/sysrq-trigger")
+    after = nmis(machine)
+    return [after[cpu] - before[cpu] for cpu in sorted(after)]
+
+
+@pytest.mark.only("x86")
+def test_nmis(machine):
+    """Those of Linux reach its CPUs, and kicks do not: enabled, beside a cell, and afterwards, when Linux' own stacks
+    for NMIs have to be in place again."""
+    cloister.enable(machine)
+    assert sorted(send_nmis(machine)) == [0, 1, 1, 1]
+    cloister.start(machine, "hello", "hello")
+    assert sorted(send_nmis(machine)) == [0, 1, 1]
+    machine.check("hvctl cell destroy hello", 60)
+    cloister.disable(machine)
+    assert sorted(send_nmis(machine)) == [0, 1, 1, 1]
+    assert "unknown reason" not in machine.check("dmesg")
+    machine.check("dmesg -c >/dev/null")
+    cloister.assert_healthy(machine)
+
+
 def test_cpus_reach_each_other_afterwards(machine):
     """Interrupts between CPUs that were offline or in cells arrive when Linux has the machine again."""
     cloister.enable(machine)

@@ -2,6 +2,7 @@
 """Root is not trusted any more: locked cells, and a root kernel (tests/modules/hostile.c) that attacks
 them with all it has."""
 
+import collections
 import json
 import re
 
@@ -10,12 +11,14 @@ import pytest
 import blobs
 import cloister
 import test_smmu
+from conftest import INTEL
 
 EDU = ("-device", "edu,addr=5")
 MACHINES = {
     # Cells' memory is removed from Linux on one machine and, as in test_memory.py, allocated on the others.
     "xapic": {"apic": "xapic", "append": "nokaslr crashkernel=64M@1900M", "extra": EDU},
     "x2apic": {"apic": "x2apic", "append": "nokaslr", "extra": EDU},
+    "intel": INTEL,
     "smmu": test_smmu.MACHINE | {"files": test_smmu.NAMED},
     "gic2": {"arch": "arm64", "gic": 2, "extra": EDU},
 }
@@ -150,9 +153,11 @@ def attack_x86(machine, memory, _):
             hostile(machine, f"write 0xfec00010 {value:#x}")
         assert "no violation" in machine.check("hvctl verify")
 
-    # Registers of the machine: EFER.SVME, VM_CR, VM_HSAVE_PA, SMM base, SYSCFG, TOP_MEM, APIC base.
+    # Registers of the machine. AMD's: EFER.SVME, VM_CR, VM_HSAVE_PA, SMM base, SYSCFG, TOP_MEM, APIC base.
     for register, value in ((0xC0000080, 0x1D01), (0xC0010114, 0x10), (0xC0010117, memory), (0xC0010111, memory),
-                            (0xC0010010, 0), (0xC001001A, 0x1000000), (0x1B, 0xFEE00000), (0x1B, 0xFED00900)):
+                            (0xC0010010, 0), (0xC001001A, 0x1000000), (0x1B, 0xFEE00000), (0x1B, 0xFED00900),
+                            # Intel's: feature control, microcode, SMM monitor, capabilities of VMX, processor trace
+                            (0x3A, 5), (0x79, memory), (0x9B, 1), (0x480, 0), (0x560, memory), (0x570, 0x2001)):
         assert hostile(machine, f"wrmsr {register:#x} {value:#x}") != 0, f"MSR {register:#x} was written"
 
 
@@ -266,18 +271,24 @@ def attack_smmu(machine, memory, hypervisor):
     assert_beats(machine, "beat")
 
 
+# A function of root's with a base address, of which one bit more may be changed, and a register of the host bridge: where
+# PCI configuration space is (q35), SMM memory (i440FX), the interrupt line (any)
+Functions = collections.namedtuple("Functions", "bdf base bit bridge")
+FUNCTIONS = {"amd": Functions("05.0", 0x10, 0x100000, 0x60), "intel": Functions("01.1", 0x20, 0x1000, 0x70),
+             "arm64": Functions("05.0", 0x10, 0x100000, 0x3C)}
+
+
 def test_everything_is_locked(machine):
     """The last test of a machine: nothing but a reset undoes it. The cell's CPU and its APIC id are 3."""
+    bdf, base, bit, register = FUNCTIONS[machine.flavour]
     cloister.enable(machine)
     load_module(machine)
     number = start_heartbeat(machine, "beat", flags=blobs.VUART)
     memory = memory_of(machine, "beat")
-    bar = read_config(machine, "05.0", 0x10)
-    write_config(machine, "05.0", 0x10, bar ^ 0x100000)
-    assert read_config(machine, "05.0", 0x10) == bar ^ 0x100000, "until now root can move what is its own"
-    write_config(machine, "05.0", 0x10, bar)
-    # Of the host bridge: where PCI configuration space is (q35), the interrupt line (any)
-    register = {"x86": 0x60, "arm64": 0x3C}[machine.arch]
+    bar = read_config(machine, bdf, base)
+    write_config(machine, bdf, base, bar ^ bit)
+    assert read_config(machine, bdf, base) == bar ^ bit, "until now root can move what is its own"
+    write_config(machine, bdf, base, bar)
     host = read_config(machine, "00.0", register)
 
     assert "All cells are locked" in machine.check("hvctl lock")
@@ -310,13 +321,13 @@ def test_everything_is_locked(machine):
     assert cloister.exits(machine, "beat")[3]["kick"] == kicks, "nothing of it was for the cell's CPU"
 
     # PCI: a base address over the cell's memory, the host bridge.
-    write_config(machine, "05.0", 0x10, memory)
-    assert read_config(machine, "05.0", 0x10) == bar
+    write_config(machine, bdf, base, memory)
+    assert read_config(machine, bdf, base) == bar
     write_config(machine, "00.0", register, ~host & 0xFFFFFFFF)
     assert read_config(machine, "00.0", register) == host
     # Other registers are root's as ever: the interrupt line.
-    write_config(machine, "05.0", 0x3C, (read_config(machine, "05.0", 0x3C) & ~0xFF) | 0x2A)
-    assert read_config(machine, "05.0", 0x3C) & 0xFF == 0x2A
+    write_config(machine, bdf, 0x3C, (read_config(machine, bdf, 0x3C) & ~0xFF) | 0x2A)
+    assert read_config(machine, bdf, 0x3C) & 0xFF == 0x2A
     assert_beats(machine, "beat")
     assert "no violation" in machine.check("hvctl verify")
     cloister.assert_healthy(machine)

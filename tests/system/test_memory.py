@@ -8,6 +8,7 @@ import pytest
 
 import blobs
 import cloister
+from conftest import INTEL
 
 PATTERN = "0x5AFEC0DE"
 ONES = 0xFFFFFFFF
@@ -17,12 +18,13 @@ NAMED = {"cells/qemu-root.cell": blobs.root(cloister.config("qemu-root", "arm64"
 # Linux does not have the memory, so that it allows /dev/mem there. Without KASLR x86's kernel image is out of the way of
 # memory removal. Without PAT nobody minds that devmem maps what the driver has mapped in another way.
 MACHINES = [{"apic": "x2apic", "append": "nokaslr nopat iomem=relaxed"},
+            INTEL | {"append": "nokaslr nopat iomem=relaxed"},
             {"arch": "arm64", "append": "mem=1G iomem=relaxed", "files": NAMED}]
 # Of fault.c, what ends the cell
 FAILURE = {"x86": "what=triple", "arm64": "what=vectors"}
 
 
-@pytest.fixture(scope="module", params=MACHINES, ids=("x86", "arm64"))
+@pytest.fixture(scope="module", params=MACHINES, ids=("x86", "intel", "arm64"))
 def machine(request, boot):
     return boot(f"access-{request.param.get('arch', 'x86')}", **request.param)
 

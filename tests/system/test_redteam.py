@@ -10,7 +10,7 @@ import redteam
 from conftest import INTEL, for_each_arch
 from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, ENDS, OPTIONS, PAIR_STORMS, ROOTS, SCAN, STORMS,
                      assert_others_unharmed, assert_unchanged, attack, attacker_with_devices, heart, heartbeats, last_stop,
-                     machine_state, output_since, probes, record, start, storm)  # pylint: disable=unused-import
+                     machine_state, output_since, output_size, probes, record, start, storm)  # pylint: disable=unused-import
 
 MACHINES = {"x2apic": {"apic": "x2apic"} | OPTIONS, "intel": INTEL | {"files": redteam.FILES},
             "gic3": {"arch": "arm64", "gic": 3, "files": redteam.files("arm64")}}
@@ -46,7 +46,7 @@ def test_end(heart, name):
     group, command_line, reason = cloister.of(machine, ENDS)[name]
     places = {"hv": cloister.status(machine)["hv_phys"]}
     beats, _ = heartbeats(machine)
-    seen = cloister.log(machine)[-1]["seq"]
+    seen = cloister.last_record(machine)
     start_with(machine, command_line.format(**places))
     assert last_stop(machine, seen).startswith(reason.format(**places))
     record(machine, group, 1, 1, 0, 0)
@@ -59,7 +59,7 @@ def test_not_emulated_words(heart):
     machine = heart
     beats, _ = heartbeats(machine)
     for word, text in NOT_EMULATED_WORDS.items():
-        seen = cloister.log(machine)[-1]["seq"]
+        seen = cloister.last_record(machine)
         start_with(machine, f"red_memory what=insn word=0x{word}")
         assert f"unknown instruction {word} " in last_stop(machine, seen), text
         record(machine, "instructions", 1, 1, 0, 0)
@@ -97,7 +97,7 @@ def test_maintenance(heart):
 
 @pytest.mark.parametrize("what", for_each_arch(STORMS))
 def test_storm(heart, what):
-    seen = len(heart.check("hvctl console attacker"))
+    seen = output_size(heart)
     storm(heart, what)
     if heart.arch == "arm64":
         assert "inmate:" not in output_since(heart, seen), "it has not ended in the library"
@@ -112,7 +112,7 @@ def test_two_cells_fail(heart):
         for cell in ("attacker", "accomplice"):
             machine.check(f"hvctl cell load {cell} -s 'what=write address={ROOTS[machine.arch]:#x}' /inmates/red_memory.bin")
         for _ in range(5):
-            seen = cloister.log(machine)[-1]["seq"]
+            seen = cloister.last_record(machine)
             machine.check("hvctl cell start attacker & hvctl cell start accomplice; wait")
             for cell in ("attacker", "accomplice"):
                 cloister.wait_state(machine, cell, "failed")
@@ -134,7 +134,7 @@ def test_not_emulated(attacker_with_devices):
     machine = attacker_with_devices
     beats, _ = heartbeats(machine)
     for number, code in enumerate(NOT_EMULATED):
-        seen = cloister.log(machine)[-1]["seq"]
+        seen = cloister.last_record(machine)
         start(machine, "red_device", f"what=insn own={EDU} n={number}")
         reason = last_stop(machine, seen)
         assert re.match(rf"unknown instruction {code}[0-9a-f]* (reads|writes) 0xb0028[0-9a-f]+$", reason), (number, reason)
@@ -172,7 +172,7 @@ def test_both_cpus_fail(pair):
     beats, _ = heartbeats(machine)
     machine.check("hvctl cell load pair -s what=both-fail /inmates/red_storm.bin")
     for _ in range(10):
-        seen = cloister.log(machine)[-1]["seq"]
+        seen = cloister.last_record(machine)
         machine.check("hvctl cell start pair")
         cloister.wait_state(machine, "pair", "failed")
         texts = [text for text in cloister.log_texts(machine, "pair", after=seen) if "stopped" in text]

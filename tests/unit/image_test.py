@@ -189,10 +189,19 @@ class X86(Image, unittest.TestCase):
                 subtracted += 0x100 - int(match[1], 16)  # add $-128
         return 8 + pushes + subtracted
 
+    entries = ("boot_continue", "svm_run")
+
     def deepest(self):
-        deepest = max(self.depth(name) for name in ("boot_continue", "svm_run"))
+        deepest = max(self.depth(name) for name in self.entries)
         # The CPU pushes SS, RSP, RFLAGS, CS, RIP and an error code; the stub a number.
         return deepest + 7 * 8 + max(self.depth(name) for name in ("__stack_chk_fail", "exception_common"))
+
+
+class Intel(X86):
+    no_canary = ("fast_cpuid", "fast_io", "fast_rdmsr", "boot_cpu")
+    settled = (*(name for name in X86.settled if name != "features"), "controls")
+    constant = (*X86.constant, "wanted")
+    entries = ("boot_continue", "vmx_exited")
 
 
 class Arm64(Image, unittest.TestCase):
@@ -244,7 +253,7 @@ class Arm64(Image, unittest.TestCase):
 if __name__ == "__main__":
     # An image of another architecture than these is an error.
     for path in os.environ["IMAGES"].split():
-        {"cloister-amd.elf": X86, "cloister-arm64.elf": Arm64}[os.path.basename(path)].image = path
+        {"cloister-amd.elf": X86, "cloister-intel.elf": Intel, "cloister-arm64.elf": Arm64}[os.path.basename(path)].image = path
     for name in [name for name, case in globals().items() if isinstance(case, type) and issubclass(case, unittest.TestCase)
                  and not hasattr(case, "image")]:
         del globals()[name]

@@ -24,7 +24,7 @@ void arch_limits(struct cl_limits *limits)
 		find_features(); /* while enabling */
 	memset(limits, 0, sizeof(*limits));
 	limits->arch = CL_ARCH_X86_64;
-	limits->phys_bits = phys_bits;
+	limits->phys_bits = (uint8_t)MIN(phys_bits, PAGE_SHIFT + 9 * vendor_page_levels());
 	limits->max_cpus = cpu_count;
 	limits->hv_phys = image_system.hv_phys;
 	limits->hv_size = image_system.hv_size;

@@ -273,7 +273,8 @@ static void in_service(void)
 		send(apic_id(), 0x20 + depth * 0x10);
 		survived();
 		interrupts_on();
-		cpu_relax();
+		/* It does not come back from there. */
+		delay_us(100);
 		interrupts_off();
 	}
 	pending();

@@ -76,9 +76,12 @@ struct msr_range {
 static const struct msr_range own[] = {
 	{ 0x10, 0x10 },
 	{ 0x48, 0x49 },
+	{ 0x10b, 0x10b }, /* flush of the L1 data cache */
 	{ 0x174, 0x176 },
+	{ 0x1c4, 0x1c5 }, /* extended states that are switched off */
 	{ 0x277, 0x277 },
 	{ 0x6a0, 0x6a8 },
+	{ 0x6e0, 0x6e0 }, /* TSC deadline */
 	{ 0xc0000080, 0xc0000084 },
 	{ 0xc0000100, 0xc0000103 },
 };
@@ -97,6 +100,9 @@ static const struct msr_range readable[] = {
 	{ 0xc0010064, 0xc001006b }, /* P-states */
 	{ 0xc0010114, 0xc0010114 }, /* VM_CR, which says that there is no SVM */
 };
+
+/* Intel's: locked, and nothing is enabled */
+#define MSR_FEATURE_CONTROL 0x3aU
 
 /* The local APIC in x2APIC mode: red_apic.c */
 #define X2APIC_FIRST 0x800U
@@ -126,7 +132,9 @@ static void attack_msr(uint32_t msr)
 		survived();
 		return;
 	}
-	if (in_table(readable, msr))
+	if (has_vmcall && msr == MSR_FEATURE_CONTROL)
+		expect_refused(!fault && value == 1, "VMX is not locked off", msr, value);
+	else if (in_table(readable, msr))
 		survived();
 	else
 		expect_refused(fault == GP, "read of MSR", msr, value);
@@ -157,17 +165,20 @@ static void msrs(void)
 
 static void attack_cpuid(uint32_t leaf, uint32_t subleaf)
 {
-	uint32_t a, b, c, d;
+	uint32_t a, b, c, d, highest, unused;
 	bool fine = true;
 
 	cpuid(leaf, subleaf, &a, &b, &c, &d);
 	if (leaf == 1)
-		fine = c >> 31 && (apic_is_x2() || !(c & 1U << 21));
+		fine = c >> 31 && (apic_is_x2() || !(c & 1U << 21)) &&
+		       !(c & 3U << 5); /* VMX, SMX */
 	else if (leaf == 0x80000001)
 		fine = !(c & 1U << 2); /* SVM */
-	else if (leaf == 0x8000000a)
-		fine = !a && !b && !c && !d;
-	else if (leaf >> 28 == 4 && leaf != 0x40000000)
+	else if (leaf == 0x8000000a) {
+		/* Behind the last one, Intel's CPUs answer as for another. */
+		cpuid(0x80000000, 0, &highest, &unused, &unused, &unused);
+		fine = leaf > highest || (!a && !b && !c && !d);
+	} else if (leaf >> 28 == 4 && leaf != 0x40000000)
 		fine = !a && !b && !c && !d;
 	expect_refused(fine, "CPUID leaf", leaf, (uint64_t)c << 32 | d);
 }

@@ -63,7 +63,7 @@ vmx_run:
 	load_rest
 	load_first
 	vmlaunch
-	jmp	entry_failed
+	jmp	.Lentry_failed
 
 vmx_exited:
 	save_first
@@ -75,7 +75,7 @@ vmx_exited:
 	vmresume
 
 /* Nothing was loaded. The CPU parks; what it is started with next is entered like any other. */
-entry_failed:
+.Lentry_failed:
 	save_first
 	save_rest
 	call	vmx_entry_failed

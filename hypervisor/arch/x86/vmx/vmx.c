@@ -29,36 +29,49 @@ void vmx_entry_failed(void);
 
 enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
 
+/* The fields of controls, and what the CPU can do: the bits that may be 1 in the upper half, 25.6. */
+enum { PIN, CPU, CPU2, EXIT, ENTRY, CONTROL_FIELDS };
+static const uint32_t capability_msrs[CONTROL_FIELDS] = { MSR_VMX_TRUE_PINBASED,
+							  MSR_VMX_TRUE_PROCBASED,
+							  MSR_VMX_PROCBASED2, MSR_VMX_TRUE_EXIT,
+							  MSR_VMX_TRUE_ENTRY };
+
 /*
- * The controls and why. Required ones: Cloister refuses a CPU without them. Optional ones make
- * instructions work that CPUID announces to the guest.
+ * The controls and why. Without those that have a reason here Cloister refuses the CPU; the others
+ * are used where they are, and make instructions work that CPUID announces to the guest.
  */
 static const struct {
-	uint32_t msr; /* what the CPU can do: allowed 1-settings in the upper half, 25.6 */
-	uint64_t required, optional;
-	const char *name;
+	uint32_t field, bit;
+	const char *reason;
 } wanted[] = {
-	/* kicks; a kick that arrives just before an entry */
-	{ MSR_VMX_TRUE_PINBASED, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_PREEMPTION_TIMER, 0,
-	  "IA32_VMX_TRUE_PINBASED_CTLS" },
-	/* ports and registers by bitmap, a cell's own time stamps, NMIs for the guest */
-	{ MSR_VMX_TRUE_PROCBASED,
-	  CPU_TSC_OFFSETTING | CPU_NMI_WINDOW | CPU_IO_BITMAPS | CPU_MSR_BITMAPS | CPU_SECONDARY, 0,
-	  "IA32_VMX_TRUE_PROCBASED_CTLS" },
-	/* memory; real mode, in which CPUs start */
-	{ MSR_VMX_PROCBASED2, CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED_GUEST,
-	  CPU2_RDTSCP | CPU2_INVPCID | CPU2_XSAVES | CPU2_USER_WAIT, "IA32_VMX_PROCBASED_CTLS2" },
-	/* registers that both sides use */
-	{ MSR_VMX_TRUE_EXIT,
-	  EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
-		  EXIT_LOAD_EFER,
-	  0, "IA32_VMX_TRUE_EXIT_CTLS" },
-	{ MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0,
-	  "IA32_VMX_TRUE_ENTRY_CTLS" },
+	{ PIN, PIN_NMI_EXITING, "NMI exiting, for kicks" },
+	{ PIN, PIN_VIRTUAL_NMIS, "virtual NMIs, for the guest's own" },
+	{ PIN, PIN_PREEMPTION_TIMER, "preemption timer, for kicks that come just before an entry" },
+	{ CPU, CPU_TSC_OFFSETTING, "TSC offsetting, for cells that set their TSC" },
+	{ CPU, CPU_NMI_WINDOW, "NMI-window exiting, to inject the guest's NMIs" },
+	{ CPU, CPU_IO_BITMAPS, "I/O bitmaps" },
+	{ CPU, CPU_MSR_BITMAPS, "MSR bitmaps" },
+	{ CPU, CPU_SECONDARY, "secondary controls, for EPT and more" },
+	{ CPU2, CPU2_EPT, "EPT, for memory" },
+	{ CPU2, CPU2_VPID, "VPID, so that exits flush no translations" },
+	{ CPU2, CPU2_UNRESTRICTED_GUEST, "unrestricted guest, for real mode" },
+	{ CPU2, CPU2_RDTSCP, NULL },
+	{ CPU2, CPU2_INVPCID, NULL },
+	{ CPU2, CPU2_XSAVES, NULL },
+	{ CPU2, CPU2_USER_WAIT, NULL },
+	/* both sides have their own of these registers */
+	{ EXIT, EXIT_SAVE_DEBUG, "saving of DR7 and IA32_DEBUGCTL" },
+	{ EXIT, EXIT_HOST_64BIT, "64-bit host" },
+	{ EXIT, EXIT_SAVE_PAT, "saving of IA32_PAT" },
+	{ EXIT, EXIT_LOAD_PAT, "loading of IA32_PAT on exit" },
+	{ EXIT, EXIT_SAVE_EFER, "saving of IA32_EFER" },
+	{ EXIT, EXIT_LOAD_EFER, "loading of IA32_EFER on exit" },
+	{ ENTRY, ENTRY_LOAD_DEBUG, "loading of DR7 and IA32_DEBUGCTL" },
+	{ ENTRY, ENTRY_LOAD_PAT, "loading of IA32_PAT on entry" },
+	{ ENTRY, ENTRY_LOAD_EFER, "loading of IA32_EFER on entry" },
 };
-enum { PIN, CPU, CPU2, EXIT, ENTRY };
 
-static uint64_t controls[ARRAY_SIZE(wanted)] __ro_after_init;
+static uint64_t controls[CONTROL_FIELDS] __ro_after_init;
 
 int vendor_check(struct cl_finding *finding)
 {
@@ -73,14 +86,22 @@ int vendor_check(struct cl_finding *finding)
 	if (!(rdmsr(MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS))
 		return x86_refuse(finding, "IA32_VMX_BASIC", rdmsr(MSR_VMX_BASIC),
 				  BASIC_TRUE_CONTROLS, "bit @: the CPU's VMX is too old");
+	if (!(rdmsr(MSR_VMX_TRUE_PROCBASED) >> 32 & CPU_SECONDARY))
+		return x86_refuse(finding, "VMX controls", rdmsr(MSR_VMX_TRUE_PROCBASED) >> 32,
+				  CPU_SECONDARY, "bit @: secondary controls, for EPT and more");
+	/* What the CPU insists on. */
+	for (unsigned int i = 0; i < CONTROL_FIELDS; i++)
+		controls[i] = (uint32_t)rdmsr(capability_msrs[i]);
 	for (unsigned int i = 0; i < ARRAY_SIZE(wanted); i++) {
-		uint64_t capability = rdmsr(wanted[i].msr), possible = capability >> 32;
+		uint64_t possible = rdmsr(capability_msrs[wanted[i].field]) >> 32;
+		char rule[80];
 
-		if ((possible & wanted[i].required) != wanted[i].required)
-			return x86_refuse(finding, wanted[i].name, possible, wanted[i].required,
-					  "bits @: what Cloister needs the CPU does not have");
-		controls[i] = (uint32_t)capability | wanted[i].required |
-			      (wanted[i].optional & possible);
+		if (possible & wanted[i].bit) {
+			controls[wanted[i].field] |= wanted[i].bit;
+		} else if (wanted[i].reason) {
+			format(rule, sizeof(rule), "bit @: %s", wanted[i].reason);
+			return x86_refuse(finding, "VMX controls", possible, wanted[i].bit, rule);
+		}
 	}
 	/* Switched on where they are needed: exception_nmi(), arch_cpu_event(). */
 	controls[PIN] &= ~(uint64_t)PIN_PREEMPTION_TIMER;
@@ -791,7 +812,7 @@ static void exit_xsetbv(const struct guest_regs *regs)
 		inject_gp();
 }
 
-static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 {
 	uint32_t leaf = (uint32_t)regs->rax, sub = (uint32_t)regs->rcx;
 	uint32_t a, b, c, d;
@@ -808,7 +829,7 @@ static __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
 	return true;
 }
 
-static __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *regs)
 {
 	uint64_t value;
 
@@ -832,7 +853,7 @@ static __attribute__((noinline)) bool fast_wrmsr(struct guest_regs *regs)
 }
 
 /* Table 28-5 */
-static __attribute__((noinline)) bool fast_io(struct guest_regs *regs)
+static __no_canary __attribute__((noinline)) bool fast_io(struct guest_regs *regs)
 {
 	uint64_t access = vmread(VMCS_QUALIFICATION);
 	unsigned int size = (access & 7) + 1;
