@@ -50,6 +50,8 @@ enum { TO_DEST = 0, TO_SELF = 1, TO_ALL = 2, TO_OTHERS = 3 };
 #define LVT_MASKED    BIT(16)
 #define LVT_EXTINT    7
 
+#define MCG_CAP_CMCI BIT(10) /* corrected machine checks interrupt */
+
 bool x2apic_mode __ro_after_init;
 uint8_t cpu_of_apic_id[256] __ro_after_init;
 
@@ -163,7 +165,7 @@ void apic_reset(struct cpu *cpu)
 		reg_write(REG_PERF, LVT_MASKED);
 	if (lvts >= 5)
 		reg_write(REG_THERMAL, LVT_MASKED);
-	if (lvts >= 7)
+	if (lvts >= 7 && rdmsr(MSR_MCG_CAP) & MCG_CAP_CMCI)
 		reg_write(REG_CMCI, LVT_MASKED);
 	reg_write(REG_LINT0, LVT_MASKED);
 	reg_write(REG_LINT1, LVT_MASKED);

@@ -433,6 +433,12 @@ static void debugging(void)
 	printf("status %llx\n", (unsigned long long)debug_status);
 	printf("steps over STI, CPUID: %u\n", STEP("push %%rbx\n\tsti\n\tcpuid\n\tcli\n\tpop %%rbx",
 						   "rax", "rcx", "rdx", "memory"));
+	if (cmdline_number("strict", 1)) /* #GP of an instruction that exits */
+		printf("steps over MOV SS, WRMSR: %u\n",
+		       STEP("xor %%r8d, %%r8d\n\tmov $-1, %%eax\n\tmov %%eax, %%edx\n\t"
+			    "mov $0xc0000080, %%ecx\n\tmov %%ss, %%ebx\n\tmov %%ebx, %%ss\n"
+			    "1:\twrmsr\n2:\n" CAN_FAULT "\tmov %%r8, %%rbx",
+			    "rax", "rbx", "rcx", "rdx", "r8", "memory"));
 	debug_exceptions = 0;
 	debug_status = 0;
 	__asm__ volatile(".byte 0xf1" : : : "memory");

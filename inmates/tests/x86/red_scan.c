@@ -78,7 +78,7 @@ static const struct msr_range own[] = {
 	{ 0x48, 0x49 },
 	{ 0x10b, 0x10b }, /* flush of the L1 data cache */
 	{ 0x174, 0x176 },
-	{ 0x1c4, 0x1c5 }, /* XFD */
+	{ 0x1c4, 0x1c5 }, /* extended states that are switched off */
 	{ 0x277, 0x277 },
 	{ 0x6a0, 0x6a8 },
 	{ 0x6e0, 0x6e0 }, /* TSC deadline */

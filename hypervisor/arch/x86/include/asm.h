@@ -50,6 +50,7 @@
 #define MSR_SYSENTER_CS	 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
+#define MSR_MCG_CAP	 0x179
 #define MSR_MISC_ENABLE	 0x1a0
 #define MSR_XFD		 0x1c4
 #define MSR_XFD_ERR	 0x1c5
