@@ -13,7 +13,7 @@ struct cl_entry_args {
 };
 
 struct cl_x86_vendor {
-	const char *image; /* firmware file, NULL if there is none */
+	const char *image; /* firmware file */
 	int (*check)(char *message);
 	long (*hypercall)(unsigned int number, unsigned long arg0, unsigned long arg1,
 			  unsigned long arg2);

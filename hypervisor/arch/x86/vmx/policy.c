@@ -90,20 +90,23 @@ bool vendor_msr_read(uint32_t msr, uint64_t *value)
 
 #define LEAF1_C_VMX    BIT(5)
 #define LEAF1_C_SMX    BIT(6)
+#define LEAF7_C_PKS    BIT(31)
 #define LEAF7_D_UINTR  BIT(5)
 #define LEAF7_1_A_LASS BIT(6)
 #define LEAF7_1_A_FRED BIT(17)
 #define LEAF7_1_A_LAM  BIT(26)
 
-/* Nor has it what only bits in CR4_OWNED would switch on. */
+/* Nor has it what only bits in CR4_OWNED, or MSRs that it cannot write, would switch on. */
 void vendor_cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c,
 			 uint32_t *d)
 {
 	(void)b;
-	if (leaf == 1)
+	if (leaf == 1) {
 		*c &= ~(uint32_t)(LEAF1_C_VMX | LEAF1_C_SMX);
-	else if (leaf == 7 && sub == 0)
+	} else if (leaf == 7 && sub == 0) {
+		*c &= ~(uint32_t)LEAF7_C_PKS;
 		*d &= ~(uint32_t)LEAF7_D_UINTR;
-	else if (leaf == 7 && sub == 1)
+	} else if (leaf == 7 && sub == 1) {
 		*a &= ~(uint32_t)(LEAF7_1_A_LASS | LEAF7_1_A_FRED | LEAF7_1_A_LAM);
+	}
 }
