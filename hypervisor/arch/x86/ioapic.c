@@ -10,6 +10,7 @@
 #define INDEX		0x00
 #define DATA		0x10
 #define REG_EOI		0x40
+#define REG_ARBITRATION 0x02 /* after id and version; nothing from here to the entries */
 #define REG_REDIRECTION 0x10 /* two 32-bit registers per pin */
 #define MAX_PINS	120
 #define ENTRY_MASKED	BIT(16)
@@ -163,6 +164,11 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 			*value = cell->arch.ioapic_select;
 		break;
 	case DATA:
+		/* What other chips do with registers that they do not have nobody can say. */
+		if (index > REG_ARBITRATION && index < REG_REDIRECTION) {
+			*value = 0;
+			break;
+		}
 		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2) &&
 		    !audited_pin(cell, chip, (index - REG_REDIRECTION) / 2, write)) {
 			if (write && cell != &root_cell)
