@@ -152,6 +152,8 @@ void x86_drain_interrupt(void); /* take one that is pending in the APIC; calls a
 /* Fill in a finding about the CPU; returns -ENODEV. */
 int x86_refuse(struct cl_finding *finding, const char *field, uint64_t found, uint64_t expected,
 	       const char *rule);
+
+/* reset.c */
 /* For the CPU's next owner: also FPU, and what the CPU has learnt of the former one */
 void x86_reset_registers(struct guest_regs *regs);
 
