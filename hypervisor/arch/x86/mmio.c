@@ -21,10 +21,16 @@ static const uint8_t reg_offset[16] = {
 
 #define REG_RSP 4
 
+uint64_t guest_gpr(const struct guest_regs *regs, unsigned int number)
+{
+	return number == REG_RSP
+		       ? guest_rsp()
+		       : *(const uint64_t *)((const char *)regs + reg_offset[number & 15]);
+}
+
 static uint64_t reg_read(struct guest_regs *regs, const struct insn *insn)
 {
-	uint64_t value = insn->reg == REG_RSP ? guest_rsp()
-					      : *(uint64_t *)((char *)regs + reg_offset[insn->reg]);
+	uint64_t value = guest_gpr(regs, insn->reg);
 
 	return insn->high_byte ? value >> 8 : value;
 }
@@ -170,6 +176,20 @@ void mmio_access(struct guest_regs *regs, uint64_t address, bool write)
 	    likely(xapic_store(regs, address)))
 		return;
 	mmio_emulate(regs, address, write);
+}
+
+bool mmio_implicit_access(const char *what, uint64_t address, bool fetch)
+{
+	local->exits[CL_EXIT_MMIO]++;
+	if (local->cpu->cell != &root_cell) {
+		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what, address,
+			  guest_rip());
+		return false;
+	}
+	if (mmio_map_for_root(address, fetch ? CL_AUDIT_EXECUTE : CL_AUDIT_READ))
+		return true;
+	vendor_inject_exception(13, true, 0);
+	return false;
 }
 
 uint64_t arch_guest_pc(void)

@@ -62,7 +62,8 @@ static bool allowed_for_root(uint16_t port, bool in)
 			    guest_rip()) == AUDIT_ALLOW;
 }
 
-bool pio_open_for_root(uint16_t port, unsigned int size, bool in)
+/* Give root the ports, so that it tries again. */
+static bool open_for_root(uint16_t port, unsigned int size, bool in)
 {
 	if (port + size > PCI_ADDRESS && port < PCI_DATA + 4)
 		return false;
@@ -72,6 +73,15 @@ bool pio_open_for_root(uint16_t port, unsigned int size, bool in)
 	for (unsigned int i = 0; i < size; i++)
 		set_intercept(root_cell.arch.io_bitmap, (uint16_t)(port + i), false);
 	return true;
+}
+
+bool pio_string_access(uint16_t port, unsigned int size, bool in)
+{
+	local->exits[CL_EXIT_PIO]++;
+	if (local->cpu->cell == &root_cell)
+		return open_for_root(port, size, in);
+	cell_denied("string access to port", port, 0);
+	return false;
 }
 
 /* Each of these is a function of its own so that the frequent ways through pio_access() are short. */

@@ -74,6 +74,12 @@ struct local_data {
 
 #define local ((struct local_data *)local_base())
 
+/* The guest's registers while the hypervisor runs: at the top of the stack. */
+static inline struct guest_regs *stack_regs(void)
+{
+	return (struct guest_regs *)(LOCAL_STACK_TOP - sizeof(struct guest_regs));
+}
+
 extern bool x2apic_mode;
 extern uint8_t phys_bits;
 extern bool have_cet;
@@ -171,9 +177,17 @@ extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
 /* pio.c */
 void pio_init_cell(struct cell *cell);
 void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
-/* root, INS and OUTS: true if it has the ports now, and tries again */
-bool pio_open_for_root(uint16_t port, unsigned int size, bool in);
+/* INS and OUTS to ports that are not the cell's own: true if they are now, and it tries again; else
+ * #GP */
+bool pio_string_access(uint16_t port, unsigned int size, bool in);
 void pio_access(uint16_t port, unsigned int size, bool in, uint32_t *value);
+/* RAX after an IN: 4 bytes clear the upper half */
+static inline uint64_t pio_result(uint64_t rax, unsigned int size, uint32_t value)
+{
+	uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
+
+	return (rax & ~mask) | (value & mask);
+}
 
 /* ioapic.c */
 int ioapic_init_cell(struct cell *cell);
@@ -201,6 +215,19 @@ static inline bool cpuid_is_filtered(uint32_t leaf)
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */
 void mmio_access(struct guest_regs *regs, uint64_t address, bool write);
+/*
+ * One that the CPU makes by itself, not for an operand: there is nothing to emulate. True: root has
+ * the page now, and what was going on can go on; else a cell has ended, or root gets #GP.
+ */
+bool mmio_implicit_access(const char *what, uint64_t address, bool fetch);
+/* Register of this number in instructions. */
+uint64_t guest_gpr(const struct guest_regs *regs, unsigned int number);
+
+/* exit.c: what the guest gets for an exit, and the same for both vendors */
+void x86_inject_gp(void);
+void x86_machine_check(void);
+void x86_write_back_caches(void); /* INVD, WBINVD */
+#define count_exit(reason) (local->exits[reason]++)
 
 /* walk.c */
 /* Copy up to 15 bytes of the current instruction to a buffer of 16 or more; returns how many. */

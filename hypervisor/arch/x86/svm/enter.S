@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include <layout.h>
+#include <save_regs.S>
 
 	.text
 /*
@@ -14,40 +15,16 @@
 	.globl	svm_run
 svm_run:
 	mov	%rdi, %rsp
-2:	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-1:	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rbx
-	pop	%rdx
-	pop	%rcx
+2:	load_rest
+1:	load_first
 	movabs	LOCAL_PRIVATE + LOCAL_OFFSET_CONTROL_PHYS, %rax
 	vmrun	%rax
-	push	%rcx
-	push	%rdx
-	push	%rbx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
+	save_first
 	lea	-GUEST_REGS_LATE(%rsp), %rdi
 	call	svm_exit_fast
 	test	%al, %al
 	jnz	1b
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_rest
 	mov	%rsp, %rdi
 	call	svm_exit
 	jmp	2b

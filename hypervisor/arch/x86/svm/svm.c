@@ -70,7 +70,7 @@ static void init_control(void)
 	/*
 	 * #DB and #AC can recur without end while they are delivered, with NMIs locked out: they
 	 * are intercepted and injected so that a CPU can always be taken back. #MC: see
-	 * machine_check().
+	 * x86_machine_check().
 	 */
 	vmcb->intercept_exceptions = BIT(1) | BIT(17) | BIT(18);
 	vmcb->intercept1 = INTERCEPT1_NMI | INTERCEPT1_INIT | INTERCEPT1_CPUID | INTERCEPT1_INVD |
@@ -151,11 +151,6 @@ void arch_cpu_exit(struct cpu *cpu)
 {
 	(void)cpu;
 	wrmsr(MSR_VM_HSAVE_PA, 0);
-}
-
-static struct guest_regs *stack_regs(void)
-{
-	return (struct guest_regs *)(LOCAL_STACK_TOP - sizeof(struct guest_regs));
 }
 
 void arch_cpu_run(struct cpu *cpu)
@@ -269,11 +264,6 @@ void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code)
 		vmcb->event_inj |= EVENT_CODE_VALID | (uint64_t)code << 32;
 }
 
-static __attribute__((noinline)) void inject_gp(void)
-{
-	vendor_inject_exception(13, true, 0);
-}
-
 /*
  * Where the CPU saves the next RIP, behind the instruction; else its length is taken as that of
  * the plain form: a guest that adds useless prefixes goes on at a wrong place of its own code.
@@ -299,18 +289,6 @@ static void exit_nmi(void)
 	cpu_handle_events();
 }
 
-/*
- * A machine check while the guest ran: it stays pending in the banks, which root reads. A cell that
- * is hit is stopped; root gets its exception.
- */
-static void machine_check(void)
-{
-	if (local->cpu->cell != &root_cell)
-		cell_fail("machine check on CPU %u", local->cpu->id);
-	else
-		vendor_inject_exception(18, false, 0);
-}
-
 static void exit_exception(unsigned int vector)
 {
 	switch (vector) {
@@ -321,7 +299,7 @@ static void exit_exception(unsigned int vector)
 		vendor_inject_exception(17, true, 0);
 		break;
 	default:
-		machine_check();
+		x86_machine_check();
 	}
 	/*
 	 * The exception can recur for ever while it is delivered, which goes before NMIs (APM vol.
@@ -339,31 +317,12 @@ static void fail_unknown(const char *what)
 		  vmcb->exit_info1, vmcb->exit_info2, vmcb->rip);
 }
 
-#define count(reason) (local->exits[reason]++)
-
-/*
- * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True:
- * root has the page now, and what was going on can go on.
- */
-static bool exit_npf_implicit(const char *what)
-{
-	count(CL_EXIT_MMIO);
-	if (local->cpu->cell != &root_cell) {
-		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what,
-			  vmcb->exit_info2, vmcb->rip);
-		return false;
-	}
-	if (mmio_map_for_root(vmcb->exit_info2,
-			      vmcb->exit_info1 & NPF_FETCH ? CL_AUDIT_EXECUTE : CL_AUDIT_READ))
-		return true;
-	inject_gp();
-	return false;
-}
-
 static void exit_npf(struct guest_regs *regs)
 {
+	bool fetch = vmcb->exit_info1 & NPF_FETCH;
+
 	if (unlikely(vmcb->exit_info1 & (NPF_FETCH | NPF_GUEST_TABLES)))
-		exit_npf_implicit(vmcb->exit_info1 & NPF_FETCH ? "code" : "page table");
+		mmio_implicit_access(fetch ? "code" : "page table", vmcb->exit_info2, fetch);
 	else
 		mmio_access(regs, vmcb->exit_info2, vmcb->exit_info1 & NPF_WRITE);
 }
@@ -379,34 +338,28 @@ static void exit_rare(uint64_t code)
 {
 	switch (code) {
 	case EXIT_EXCEPTION ... EXIT_EXCEPTION + 31:
-		count(CL_EXIT_EXCEPTION);
+		count_exit(CL_EXIT_EXCEPTION);
 		exit_exception((unsigned int)(code - EXIT_EXCEPTION));
 		break;
 	case EXIT_INVD:
 	case EXIT_WBINVD:
-		/*
-		 * INVD would drop modified lines of other cells, and either would empty caches that
-		 * others share. Devices see what is in caches (APM 7.3), so a cell need not write
-		 * them back. Root's INVD is at least a write-back.
-		 */
-		count(CL_EXIT_OTHER);
-		if (local->cpu->cell == &root_cell)
-			asm volatile("wbinvd" : : : "memory");
+		count_exit(CL_EXIT_OTHER);
+		x86_write_back_caches();
 		skip(2);
 		break;
 	case EXIT_INVLPGA:
 	case EXIT_VMRUN:
 	case EXIT_VMLOAD ... EXIT_SKINIT:
 		/* The guest has no SVM: CPUID does not show it, EFER.SVME cannot be set. */
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		vendor_inject_exception(6, false, 0);
 		break;
 	case EXIT_SHUTDOWN:
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		cell_fail("triple fault on CPU %u", local->cpu->id);
 		break;
 	default:
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		fail_unknown("exit that has no handler");
 	}
 }
@@ -426,7 +379,7 @@ static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *
 	uint32_t a, b, c, d;
 
 	begin_exit();
-	count(CL_EXIT_CPUID);
+	count_exit(CL_EXIT_CPUID);
 	cpuid((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
 	if (unlikely(cpuid_is_filtered((uint32_t)vmcb->rax)))
 		cpuid_filter((uint32_t)vmcb->rax, (uint32_t)regs->rcx, &a, &b, &c, &d);
@@ -444,7 +397,7 @@ static __no_canary __attribute__((noinline)) bool fast_msr_read(struct guest_reg
 
 	begin_exit();
 	if (!msr_read((uint32_t)regs->rcx, &value)) {
-		inject_gp();
+		x86_inject_gp();
 		return true;
 	}
 	vmcb->rax = (uint32_t)value;
@@ -459,7 +412,7 @@ static __attribute__((noinline)) bool fast_msr_write(struct guest_regs *regs)
 	if (msr_write((uint32_t)regs->rcx, (uint32_t)vmcb->rax | regs->rdx << 32))
 		skip(2);
 	else
-		inject_gp();
+		x86_inject_gp();
 	return true;
 }
 
@@ -472,23 +425,13 @@ static __no_canary __attribute__((noinline)) bool fast_ioio(void)
 
 	begin_exit();
 	if (unlikely(exit_info & (BIT(2) | BIT(3)))) {
-		/* INS and OUTS to ports that are not the cell's own */
-		count(CL_EXIT_PIO);
-		if (local->cpu->cell == &root_cell) {
-			if (!pio_open_for_root((uint16_t)(exit_info >> 16), size, exit_info & 1))
-				inject_gp();
-			return true;
-		}
-		cell_denied("string access to port", exit_info >> 16, 0);
-		inject_gp();
+		if (!pio_string_access((uint16_t)(exit_info >> 16), size, exit_info & 1))
+			x86_inject_gp();
 		return true;
 	}
 	pio_access((uint16_t)(exit_info >> 16), size, exit_info & 1, &value);
-	if (exit_info & 1) {
-		uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
-
-		vmcb->rax = (vmcb->rax & ~mask) | (value & mask);
-	}
+	if (exit_info & 1)
+		vmcb->rax = pio_result(vmcb->rax, size, value);
 	vmcb->rip = vmcb->exit_info2;
 	guest_retire();
 	return true;
@@ -497,7 +440,7 @@ static __no_canary __attribute__((noinline)) bool fast_ioio(void)
 static __attribute__((noinline)) bool fast_hypercall(struct guest_regs *regs)
 {
 	begin_exit();
-	count(CL_EXIT_HYPERCALL);
+	count_exit(CL_EXIT_HYPERCALL);
 	if (unlikely(vmcb->cpl))
 		vmcb->rax = (uint64_t)-EPERM;
 	else
@@ -537,7 +480,8 @@ void svm_exit(struct guest_regs *regs)
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID)) {
 		/* The instruction at RIP did not make this access, the delivery did. */
 		if (code == EXIT_NPF) {
-			if (exit_npf_implicit("stack or table"))
+			if (mmio_implicit_access("stack or table", vmcb->exit_info2,
+						 vmcb->exit_info1 & NPF_FETCH))
 				reinject();
 			return;
 		}
@@ -548,7 +492,7 @@ void svm_exit(struct guest_regs *regs)
 		exit_npf(regs);
 		vmcb->rax = regs->rax;
 	} else if (code == EXIT_NMI) {
-		count(CL_EXIT_KICK);
+		count_exit(CL_EXIT_KICK);
 		exit_nmi();
 	} else {
 		exit_rare(code);

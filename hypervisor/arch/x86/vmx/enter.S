@@ -1,48 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include <layout.h>
+#include <save_regs.S>
 #include <vmcs.h>
-
-	.macro	save_first
-	push	%rax
-	push	%rcx
-	push	%rdx
-	push	%rbx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	.endm
-
-	.macro	save_rest
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	.endm
-
-	.macro	load_rest
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	.endm
-
-	.macro	load_first
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rbx
-	pop	%rdx
-	pop	%rcx
-	pop	%rax
-	.endm
 
 	.text
 /*
@@ -62,20 +21,24 @@ vmx_run:
 	mov	%rdi, %rsp
 	load_rest
 	load_first
+	pop	%rax
 	vmlaunch
 	jmp	.Lentry_failed
 
 vmx_exited:
+	push	%rax
 	save_first
 	lea	-GUEST_REGS_LATE(%rsp), %rdi
 	call	vmx_exit_fast
 	test	%al, %al
 	jz	2f
 1:	load_first
+	pop	%rax
 	vmresume
 
 /* Nothing was loaded. The CPU parks; what it is started with next is entered like any other. */
 .Lentry_failed:
+	push	%rax
 	save_first
 	save_rest
 	call	vmx_entry_failed

@@ -193,7 +193,7 @@ static void init_control(bool root)
 	vmwrite(VMCS_CPU_CONTROLS, controls[CPU]);
 	vmwrite(VMCS_CPU_CONTROLS2, cpu2);
 	vmwrite(VMCS_EXIT_CONTROLS, controls[EXIT]);
-	/* #DB, #AC: see svm.c; #MC: machine_check() */
+	/* #DB, #AC: see svm.c; #MC: x86_machine_check() */
 	vmwrite(VMCS_EXCEPTION_BITMAP, BIT(1) | BIT(17) | BIT(18));
 	for (unsigned int i = 0; i < 3; i++) /* mask, match, count of CR3 targets */
 		vmwrite(VMCS_PAGE_FAULT_MASK + 2 * i, 0);
@@ -452,11 +452,6 @@ void arch_leave_guest(void)
 	x86_leave(&state, 0);
 }
 
-static struct guest_regs *stack_regs(void)
-{
-	return (struct guest_regs *)(LOCAL_STACK_TOP - sizeof(struct guest_regs));
-}
-
 void arch_cpu_run(struct cpu *cpu)
 {
 	(void)cpu;
@@ -540,11 +535,6 @@ void arch_cpu_event(struct cpu *cpu)
 	vmwrite(VMCS_CPU_CONTROLS, controls[CPU] | CPU_NMI_WINDOW);
 }
 
-static void inject_event(uint32_t event)
-{
-	vmwrite(VMCS_ENTRY_EVENT, event);
-}
-
 /* Error codes are there in protected mode only: 27.2.1.3. */
 void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code)
 {
@@ -553,15 +543,8 @@ void vendor_inject_exception(unsigned int vector, bool has_code, uint32_t code)
 	if (has_code && guest_cr0() & CR0_PE)
 		event |= EVENT_HAS_CODE;
 	vmwrite(VMCS_ENTRY_EVENT_CODE, code);
-	inject_event(event);
+	vmwrite(VMCS_ENTRY_EVENT, event);
 }
-
-static __attribute__((noinline)) void inject_gp(void)
-{
-	vendor_inject_exception(13, true, 0);
-}
-
-#define count(reason) (local->exits[reason]++)
 
 static void skip(void)
 {
@@ -572,14 +555,6 @@ static void skip(void)
 static void block_nmis_again(void)
 {
 	vmwrite(VMCS_INTERRUPTIBILITY, vmread(VMCS_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
-}
-
-static void machine_check(void)
-{
-	if (local->cpu->cell != &root_cell)
-		cell_fail("machine check on CPU %u", local->cpu->id);
-	else
-		vendor_inject_exception(18, false, 0);
 }
 
 /*
@@ -626,7 +601,7 @@ static void deliver_again(uint64_t event)
 		vmwrite(VMCS_INTERRUPTIBILITY,
 			vmread(VMCS_INTERRUPTIBILITY) & ~(uint64_t)BLOCKED_BY_NMI);
 	vmwrite(VMCS_ENTRY_EVENT_CODE, vmread(VMCS_VECTORING_CODE));
-	inject_event((uint32_t)event & ~(uint32_t)EVENT_NMI_UNBLOCKED);
+	vmwrite(VMCS_ENTRY_EVENT, (uint32_t)event & ~(uint32_t)EVENT_NMI_UNBLOCKED);
 }
 
 static void exit_exception(void)
@@ -634,13 +609,13 @@ static void exit_exception(void)
 	uint64_t event = vmread(VMCS_EXIT_EVENT);
 
 	if (EVENT_TYPE(event) == TYPE_NMI) {
-		count(CL_EXIT_KICK);
+		count_exit(CL_EXIT_KICK);
 		if (!__atomic_exchange_n(&local->cpu->kick_pending, 0, __ATOMIC_SEQ_CST))
 			local->vendor.guest_nmi = 1;
 		kicked();
 		return;
 	}
-	count(CL_EXIT_EXCEPTION);
+	count_exit(CL_EXIT_EXCEPTION);
 	if (unlikely(vmread(VMCS_VECTORING) & EVENT_VALID))
 		deliver_again(vmread(VMCS_VECTORING));
 	else if (event & EVENT_NMI_UNBLOCKED)
@@ -653,7 +628,7 @@ static void exit_exception(void)
 		vendor_inject_exception(17, true, 0);
 		break;
 	default:
-		machine_check();
+		x86_machine_check();
 	}
 	/*
 	 * An exception can recur for ever while it is delivered. That goes before the exit for a
@@ -664,29 +639,11 @@ static void exit_exception(void)
 
 static void nmi_window(void)
 {
-	count(CL_EXIT_EXCEPTION);
+	count_exit(CL_EXIT_EXCEPTION);
 	vmwrite(VMCS_CPU_CONTROLS, controls[CPU]);
 	vmwrite(VMCS_INTERRUPTIBILITY,
 		vmread(VMCS_INTERRUPTIBILITY) & ~(uint64_t)BLOCKED_BY_STI_OR_SS);
-	inject_event(EVENT_VALID | EVENT_NMI | 2);
-}
-
-/*
- * Accesses that the CPU makes by itself, not for an operand: there is nothing to emulate. True:
- * root has the page now, and what was going on can go on.
- */
-static bool implicit_access(const char *what, uint64_t address, bool fetch)
-{
-	count(CL_EXIT_MMIO);
-	if (local->cpu->cell != &root_cell) {
-		cell_fail("%s at address 0x%lx that is not the cell's, at 0x%lx", what, address,
-			  guest_rip());
-		return false;
-	}
-	if (mmio_map_for_root(address, fetch ? CL_AUDIT_EXECUTE : CL_AUDIT_READ))
-		return true;
-	inject_gp();
-	return false;
+	vmwrite(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_NMI | 2);
 }
 
 static void ept_violation(struct guest_regs *regs)
@@ -696,7 +653,7 @@ static void ept_violation(struct guest_regs *regs)
 
 	if (unlikely(delivery & EVENT_VALID)) {
 		/* The instruction at RIP did not make this access, the delivery did. */
-		if (implicit_access("stack or table", address, false))
+		if (mmio_implicit_access("stack or table", address, false))
 			deliver_again(delivery);
 		late_kick();
 		return;
@@ -704,38 +661,11 @@ static void ept_violation(struct guest_regs *regs)
 	if (access & EPT_NMI_UNBLOCKED)
 		block_nmis_again();
 	if (unlikely(access & EPT_FETCH))
-		implicit_access("code", address, true);
+		mmio_implicit_access("code", address, true);
 	else if (unlikely((access & (EPT_LINEAR | EPT_FINAL)) != (EPT_LINEAR | EPT_FINAL)))
-		implicit_access("page table", address, false);
+		mmio_implicit_access("page table", address, false);
 	else
 		mmio_access(regs, address, access & EPT_WRITE);
-}
-
-/* Position of register n of the encoding in struct guest_regs; RSP is not there. */
-static uint64_t read_gpr(const struct guest_regs *regs, unsigned int number)
-{
-	static const uint8_t offset[16] = {
-		offsetof(struct guest_regs, rax),
-		offsetof(struct guest_regs, rcx),
-		offsetof(struct guest_regs, rdx),
-		offsetof(struct guest_regs, rbx),
-		0,
-		offsetof(struct guest_regs, rbp),
-		offsetof(struct guest_regs, rsi),
-		offsetof(struct guest_regs, rdi),
-		offsetof(struct guest_regs, r8),
-		offsetof(struct guest_regs, r9),
-		offsetof(struct guest_regs, r10),
-		offsetof(struct guest_regs, r11),
-		offsetof(struct guest_regs, r12),
-		offsetof(struct guest_regs, r13),
-		offsetof(struct guest_regs, r14),
-		offsetof(struct guest_regs, r15),
-	};
-
-	if (number == 4)
-		return guest_rsp();
-	return *(const uint64_t *)((const char *)regs + offset[number & 15]);
 }
 
 /* PAE without long mode: MOV to CR0 loads the four pointers, and checks them (SDM vol. 3, 4.4.1). */
@@ -789,9 +719,9 @@ static bool write_guest_cr0(uint64_t value)
 static void exit_cr(const struct guest_regs *regs)
 {
 	uint64_t access = vmread(VMCS_QUALIFICATION);
-	uint64_t value = read_gpr(regs, access >> 8 & 15);
+	uint64_t value = guest_gpr(regs, access >> 8 & 15);
 
-	count(CL_EXIT_OTHER);
+	count_exit(CL_EXIT_OTHER);
 	if (!guest_in_64bit())
 		value = (uint32_t)value;
 	if ((access & 0x3f) == 0 && write_guest_cr0(value)) {
@@ -800,16 +730,16 @@ static void exit_cr(const struct guest_regs *regs)
 	}
 	if ((access & 0x3f) == 4)
 		cell_denied("write to CR4", value, 0);
-	inject_gp();
+	x86_inject_gp();
 }
 
 static void exit_xsetbv(const struct guest_regs *regs)
 {
-	count(CL_EXIT_OTHER);
+	count_exit(CL_EXIT_OTHER);
 	if (x86_xsetbv_safe((uint32_t)regs->rcx, (uint32_t)regs->rax | regs->rdx << 32))
 		skip();
 	else
-		inject_gp();
+		x86_inject_gp();
 }
 
 static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *regs)
@@ -817,7 +747,7 @@ static __no_canary __attribute__((noinline)) bool fast_cpuid(struct guest_regs *
 	uint32_t leaf = (uint32_t)regs->rax, sub = (uint32_t)regs->rcx;
 	uint32_t a, b, c, d;
 
-	count(CL_EXIT_CPUID);
+	count_exit(CL_EXIT_CPUID);
 	cpuid(leaf, sub, &a, &b, &c, &d);
 	if (unlikely(cpuid_is_filtered(leaf)))
 		cpuid_filter(leaf, sub, &a, &b, &c, &d);
@@ -834,7 +764,7 @@ static __no_canary __attribute__((noinline)) bool fast_rdmsr(struct guest_regs *
 	uint64_t value;
 
 	if (!msr_read((uint32_t)regs->rcx, &value)) {
-		inject_gp();
+		x86_inject_gp();
 		return true;
 	}
 	regs->rax = (uint32_t)value;
@@ -848,7 +778,7 @@ static __attribute__((noinline)) bool fast_wrmsr(struct guest_regs *regs)
 	if (msr_write((uint32_t)regs->rcx, (uint32_t)regs->rax | regs->rdx << 32))
 		skip();
 	else
-		inject_gp();
+		x86_inject_gp();
 	return true;
 }
 
@@ -862,30 +792,20 @@ static __no_canary __attribute__((noinline)) bool fast_io(struct guest_regs *reg
 	uint32_t value = (uint32_t)regs->rax;
 
 	if (unlikely(access & (BIT(4) | BIT(5)))) {
-		/* INS and OUTS to ports that are not the cell's own */
-		count(CL_EXIT_PIO);
-		if (local->cpu->cell == &root_cell) {
-			if (!pio_open_for_root(port, size, in))
-				inject_gp();
-			return true;
-		}
-		cell_denied("string access to port", port, 0);
-		inject_gp();
+		if (!pio_string_access(port, size, in))
+			x86_inject_gp();
 		return true;
 	}
 	pio_access(port, size, in, &value);
-	if (in) {
-		uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
-
-		regs->rax = (regs->rax & ~mask) | (value & mask);
-	}
+	if (in)
+		regs->rax = pio_result(regs->rax, size, value);
 	skip();
 	return true;
 }
 
 static __attribute__((noinline)) bool fast_hypercall(struct guest_regs *regs)
 {
-	count(CL_EXIT_HYPERCALL);
+	count_exit(CL_EXIT_HYPERCALL);
 	if (unlikely(guest_cpl()))
 		regs->rax = (uint64_t)-EPERM;
 	else
@@ -931,7 +851,7 @@ static const char *wrong_state(void)
 
 static void entry_refused(uint64_t reason)
 {
-	count(CL_EXIT_OTHER);
+	count_exit(CL_EXIT_OTHER);
 	if (REASON_BASIC(reason) == REASON_INVALID_GUEST)
 		cell_fail(
 			"the CPU refuses to run the guest: %s (at 0x%lx, CR0 0x%lx CR4 0x%lx, qualification %lu)",
@@ -952,10 +872,8 @@ static void exit_rare(uint64_t reason)
 	switch (reason) {
 	case REASON_INVD:
 	case REASON_WBINVD:
-		/* As in svm.c: it would empty caches that others share. */
-		count(CL_EXIT_OTHER);
-		if (local->cpu->cell == &root_cell)
-			asm volatile("wbinvd" : : : "memory");
+		count_exit(CL_EXIT_OTHER);
+		x86_write_back_caches();
 		skip();
 		break;
 	case REASON_GETSEC:
@@ -969,28 +887,28 @@ static void exit_rare(uint64_t reason)
 		 * The guest has no VMX: CPUID does not show it, CR4.VMXE cannot be set. The last
 		 * two exit from user mode as well, on CPUs with TDX.
 		 */
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		vendor_inject_exception(6, false, 0);
 		break;
 	case REASON_TRIPLE_FAULT:
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		cell_fail("triple fault on CPU %u", local->cpu->id);
 		break;
 	case REASON_MACHINE_CHECK:
-		count(CL_EXIT_EXCEPTION);
-		machine_check();
+		count_exit(CL_EXIT_EXCEPTION);
+		x86_machine_check();
 		break;
 	case REASON_TASK_SWITCH:
 		/* Every task switch exits, and none is emulated: 26.2. */
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		if (local->cpu->cell == &root_cell)
-			inject_gp();
+			x86_inject_gp();
 		else
 			cell_fail("task switch, at 0x%lx", guest_rip());
 		late_kick();
 		break;
 	default:
-		count(CL_EXIT_OTHER);
+		count_exit(CL_EXIT_OTHER);
 		cell_fail("exit that has no handler (reason %lu, qualification 0x%lx) at 0x%lx",
 			  reason, vmread(VMCS_QUALIFICATION), guest_rip());
 	}
@@ -1043,7 +961,7 @@ void vmx_exit(struct guest_regs *regs)
 		exit_xsetbv(regs);
 		break;
 	case REASON_PREEMPTION_TIMER:
-		count(CL_EXIT_KICK);
+		count_exit(CL_EXIT_KICK);
 		kicked();
 		break;
 	case REASON_NMI_WINDOW:
