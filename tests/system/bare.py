@@ -5,8 +5,6 @@ CPU, a second to start, AMD in QEMU and Intel in Bochs.
 
 import os
 import pathlib
-import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -26,20 +24,6 @@ multiboot /boot/loader {arguments}
 boot
 """
 
-# Bochs does not know IA32_DEBUGCTL, which all CPUs with VMX have: unknown MSRs are 0.
-CONFIG = """display_library: rfb, options="timeout=0, hideIPS"
-cpu: model={model}, count=1:1:1, ips=50000000, quantum=16, reset_on_triple_fault=0, ignore_bad_msrs=1
-memory: guest=128, host=128
-romimage: file="{firmware}/BIOS-bochs-latest"
-vgaromimage: file="{firmware}/VGABIOS-lgpl-latest"
-ata0-master: type=cdrom, path="{directory}/boot.iso", status=inserted
-boot: cdrom
-com1: enabled=1, mode=file, dev="{directory}/serial"
-clock: sync=none
-panic: action=fatal
-log: "{log}/bochs.log"
-"""
-
 
 def _modules(vendor, inmate, string, native):
     """[(file, command line)]"""
@@ -57,25 +41,17 @@ def info_region(vendor):
 
 def _qemu(modules, directory, icount, arguments):
     accelerator = ["-icount", "shift=0,sleep=off"] if icount else []
-    return ["qemu-system-x86_64", "-M", "q35", "-cpu", "EPYC-v4,+svm,+x2apic", "-m", "128M", "-display", "none", "-net", "none",
-            "-no-reboot", "-serial", f"file:{directory}/serial", "-accel", "tcg", *accelerator, "-kernel", LOADER, "-append", arguments,
+    return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "q35", "-cpu", "EPYC-v4,+svm,+x2apic",
+            "-m", "128M", "-display", "none", "-net", "none", "-no-reboot", "-serial", f"file:{directory}/serial",
+            "-accel", "tcg", *accelerator, "-kernel", LOADER, "-append", arguments,
             "-initrd", ",".join(f"{file} {string}" for file, string in modules)]
 
 
-def _bochs(modules, directory, log, arguments):
-    tree = directory / "cd" / "boot"
-    (tree / "grub").mkdir(parents=True)
-    shutil.copy(LOADER, tree / "loader")
-    lines = []
-    for number, (file, string) in enumerate(modules):
-        shutil.copy(file, tree / str(number))
-        lines.append(f"module /boot/{number} {string}")
-    (tree / "grub" / "grub.cfg").write_text(GRUB.format(arguments=arguments, modules="\n".join(lines)), "utf-8")
-    subprocess.run(["grub-mkrescue", "-o", directory / "boot.iso", tree.parent], stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, check=True)
-    config = directory / "bochsrc"
-    config.write_text(CONFIG.format(model=bochs.MODEL, firmware=bochs.FIRMWARE, directory=directory, log=log), "utf-8")
-    return ["unshare", "-rn", bochs.PROGRAM, "-q", "-f", config]
+def _bochs(modules, directory, arguments):
+    files = {str(number): file for number, (file, _) in enumerate(modules)}
+    lines = "\n".join(f"module /boot/{number} {string}" for number, (_, string) in enumerate(modules))
+    return bochs.prepare(directory, GRUB.format(arguments=arguments, modules=lines), {"loader": LOADER, **files},
+                         directory / "serial")
 
 
 def run(vendor, inmate, log_directory, string="", end="\n", native=False, icount=False, timeout=60,
@@ -96,10 +72,10 @@ def run(vendor, inmate, log_directory, string="", end="\n", native=False, icount
         serial.touch()
         files = modules(_modules(vendor, inmate, string, native))
         command = (_qemu(files, directory, icount, arguments) if vendor == "amd"
-                   else _bochs(files, directory, log, arguments))
+                   else _bochs(files, directory, arguments))
         with open(log / "machine.log", "wb") as output:
-            process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
-                                       stdout=output, stderr=output, start_new_session=True)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                       start_new_session=True)
         try:
             deadline = time.monotonic() + timeout
             while True:
@@ -111,7 +87,7 @@ def run(vendor, inmate, log_directory, string="", end="\n", native=False, icount
                     raise machine.MachineError(
                         f"{'time-out' if running else 'the machine ended'} before {end!r}, it had written:\n{text}\n"
                         f"see {log}")
-                select.select([], [], [], 0.05)
+                time.sleep(0.05)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -34,7 +34,8 @@ boot
 """
 
 # rfb needs no display, and listens on the network: the machine runs in a network of its own. A turn of a CPU is 16
-# instructions; with fewer instructions a second than that, startup IPIs come too late.
+# instructions; with fewer instructions a second than that, startup IPIs come too late. Unknown MSRs are 0: among them
+# IA32_DEBUGCTL, which all CPUs with VMX have.
 CONFIG = """display_library: rfb, options="timeout=0, hideIPS"
 cpu: model={model}, count=1:{cpus}:1, ips=50000000, quantum=16, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={memory}, host={memory}
@@ -42,13 +43,33 @@ romimage: file="{firmware}/BIOS-bochs-latest"
 vgaromimage: file="{firmware}/VGABIOS-lgpl-latest"
 ata0-master: type=cdrom, path="{directory}/boot.iso", status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev="{machine.console_log}"
-com2: enabled=1, mode=term, dev="{line}"
-com3: enabled=1, mode=file, dev="{machine.inmate_log}"
+com1: enabled=1, mode=file, dev="{console}"
+{lines}
 clock: sync=none
 panic: action=fatal
 log: -
 """
+
+
+def prepare(directory, grub, files, console, lines="", model=MODEL, cpus=1, memory=128):
+    """Makes a CD with files {name: path or bytes} in /boot and GRUB's commands, and a config; returns the command that
+    starts the machine, which writes its log to standard output."""
+    tree = directory / "cd" / "boot"
+    (tree / "grub").mkdir(parents=True)
+    (tree / "grub" / "grub.cfg").write_text(grub, "utf-8")
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            (tree / name).write_bytes(content)
+        else:
+            shutil.copy(content, tree / name)
+    done = subprocess.run(["grub-mkrescue", "-o", directory / "boot.iso", tree.parent],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise MachineDied(f"grub-mkrescue: {done.stdout}")
+    config = directory / "bochsrc"
+    config.write_text(CONFIG.format(model=model, cpus=cpus, memory=memory, firmware=FIRMWARE, directory=directory,
+                                    console=console, lines=lines), "utf-8")
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config]
 
 
 class _Line:
@@ -85,35 +106,24 @@ class Bochs(Machine):
         self.flavour = "intel"
         self._log = None
         try:
-            self._make_cd(initrd(kernel, files, image), append)
             self._serial = _Line()
-            config = self.log_directory / "bochsrc"
-            config.write_text(CONFIG.format(machine=self, model=model, cpus=cpus, memory=memory, firmware=FIRMWARE,
-                                            directory=self._directory, line=self._serial.name), "utf-8")
+            command = prepare(
+                self._directory, GRUB.format(lines=LINES["x86"], parameters=PARAMETERS, append=append),
+                {"vmlinuz": initramfs.kernel_directory(kernel, "x86") / "vmlinuz", "initrd": initrd(kernel, files, image)},
+                self.console_log, f'com2: enabled=1, mode=term, dev="{self._serial.name}"\n'
+                f'com3: enabled=1, mode=file, dev="{self.inmate_log}"', model, cpus, memory)
             with open(self.log_directory / "bochs.log", "wb") as log:
                 # A line for each access to the local APIC, or for each debug exception, is too much.
-                self._log = subprocess.Popen(["grep", "--line-buffered", "-v", "VMEXIT: EPT violation\\|: Unknown register\\|^[^ ]*e.CPU.  . #DB: "], stdin=subprocess.PIPE,
-                                             stdout=log, start_new_session=True)
-            self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "unshare", "-rn", PROGRAM, "-q", "-f", config],
-                stdin=subprocess.DEVNULL, stdout=self._log.stdin, stderr=self._log.stdin, start_new_session=True)
+                self._log = subprocess.Popen(
+                    ["grep", "--line-buffered", "-v", "VMEXIT: EPT violation\\|: Unknown register\\|^[^ ]*e.CPU.  . #DB: "],
+                    stdin=subprocess.PIPE, stdout=log, start_new_session=True)
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log.stdin,
+                                             stderr=self._log.stdin, start_new_session=True)
             self._log.stdin.close()
             self._read_until(rb"\x01<ready>", time.monotonic() + BOOT_TIMEOUT, "boot to the shell")
         except BaseException:
             self.close()
             raise
-
-    def _make_cd(self, ramdisk, append):
-        tree = self._directory / "cd" / "boot"
-        (tree / "grub").mkdir(parents=True)
-        (tree / "initrd").write_bytes(ramdisk)
-        shutil.copy(initramfs.kernel_directory(self.kernel, "x86") / "vmlinuz", tree / "vmlinuz")
-        (tree / "grub" / "grub.cfg").write_text(
-            GRUB.format(lines=LINES["x86"], parameters=PARAMETERS, append=append), "utf-8")
-        done = subprocess.run(["grub-mkrescue", "-o", self._directory / "boot.iso", tree.parent],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode:
-            raise MachineDied(f"grub-mkrescue: {done.stdout}")
 
     def wait_exit(self, timeout=30):
         """A reset by a triple fault, which Linux comes to when all else has failed, ends it; its status is 1 then and when it
