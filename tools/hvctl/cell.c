@@ -4,63 +4,62 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cloister/comm.h>
+#include "cell.h"
 #include "config_check.h"
-#include "device.h"
 #include "json.h"
 #include "numbers.h"
 
 #define LOAD_MAX   (4ULL << 30) /* bytes of one image */
 #define LOAD_PIECE (1U << 20)	/* bytes per request, so that an interrupt by Ctrl-C is soon seen */
 
-int cmd_cell_create(const struct options *o, int argc, char **argv)
+int cell_create(const struct region *r, const struct cl_config *config, size_t size, uint32_t *id)
 {
-	struct cl_ioc_config request = { .size = sizeof(request) };
-	struct region r;
-	size_t size;
-	char *name;
-	void *blob;
+	struct cl_ioc_config request = {
+		.size = sizeof(request),
+		.config = (uintptr_t)config,
+		.config_size = size,
+	};
 	int code;
 
-	(void)argc;
-	blob = read_config(argv[0], !has(o, OPT_NO_CHECK), &size);
-	if (!blob)
-		return EXIT_REFUSED;
-	code = device_enabled(o, &r);
-	if (code) {
-		free(blob);
-		return code;
-	}
-	request.config = (uintptr_t)blob;
-	request.config_size = size;
-	progress_begin("creating the cell");
-	code = device_request(r.fd, CL_IOC_CELL_CREATE, &request, request.message,
+	code = device_request(r->fd, CL_IOC_CELL_CREATE, &request, request.message,
 			      "create the cell");
-	progress_end();
-	if (!code) {
-		/* accepted: so the name is terminated */
-		name = ((struct cl_config *)blob)->name;
-		if (has(o, OPT_JSON)) {
-			struct json_object *json = json_object_new_object();
-
-			json_add_number(json, "id", request.id);
-			json_add_string(json, "name", name);
-			json_print(json, JSON_C_TO_STRING_PRETTY);
-		} else {
-			printf("cell '%s' is created, its id is %u\n", name, request.id);
-		}
-	}
-	free(blob);
+	*id = request.id;
 	return code;
 }
 
-struct loader {
+int cmd_cell_create(const struct options *o, int argc, char **argv)
+{
+	struct cl_config *config;
 	struct region r;
-	struct cl_cell_info cell;
-	uint32_t flags; /* CL_LOAD_FIRST until something was loaded */
-};
+	uint32_t id;
+	size_t size;
+	int code;
 
-static int load_bytes(struct loader *l, const char *what, const char *data, size_t length,
-		      uint64_t address)
+	(void)argc;
+	config = read_config(argv[0], !has(o, OPT_NO_CHECK), &size);
+	if (!config)
+		return EXIT_REFUSED;
+	code = device_enabled(o, &r);
+	if (!code) {
+		progress_begin("creating the cell");
+		code = cell_create(&r, config, size, &id);
+		progress_end();
+	}
+	/* accepted: so the name is terminated */
+	if (!code && has(o, OPT_JSON)) {
+		struct json_object *json = json_object_new_object();
+
+		json_add_number(json, "id", id);
+		json_add_string(json, "name", config->name);
+		json_print(json, JSON_C_TO_STRING_PRETTY);
+	} else if (!code) {
+		printf("cell '%s' is created, its id is %u\n", config->name, id);
+	}
+	free(config);
+	return code;
+}
+
+int cell_load(struct loader *l, const char *what, const void *data, size_t length, uint64_t address)
 {
 	struct cl_ioc_load request;
 	char action[CL_MESSAGE_LEN];
@@ -70,9 +69,9 @@ static int load_bytes(struct loader *l, const char *what, const char *data, size
 	for (done = 0; done < length; done += request.length) {
 		request = (struct cl_ioc_load){
 			.size = sizeof(request),
-			.id = l->cell.id,
+			.id = l->id,
 			.address = address + done,
-			.data = (uintptr_t)(data + done),
+			.data = (uintptr_t)data + done,
 			.length = length - done < LOAD_PIECE ? length - done : LOAD_PIECE,
 			.flags = l->flags,
 		};
@@ -101,7 +100,7 @@ static int load_image(struct loader *l, char *argument)
 	if (!size)
 		code = fail(EXIT_REFUSED, "%s: the image is empty", argument);
 	else
-		code = load_bytes(l, argument, data, size, address);
+		code = cell_load(l, argument, data, size, address);
 	free(data);
 	return code;
 }
@@ -109,6 +108,7 @@ static int load_image(struct loader *l, char *argument)
 int cmd_cell_load(const struct options *o, int argc, char **argv)
 {
 	struct loader l = { .flags = CL_LOAD_FIRST };
+	struct cl_cell_info cell;
 	int code;
 	int i;
 
@@ -118,13 +118,14 @@ int cmd_cell_load(const struct options *o, int argc, char **argv)
 	if (o->string && strlen(o->string) >= CL_CMDLINE_SIZE)
 		return fail(EXIT_USAGE, "cell load: the string has %zu bytes, expected at most %d",
 			    strlen(o->string), CL_CMDLINE_SIZE - 1);
-	code = device_cell(o, argv[0], &l.r, &l.cell);
+	code = device_cell(o, argv[0], &l.r, &cell);
 	if (code)
 		return code;
+	l.id = cell.id;
 	progress_begin("loading");
 	if (o->string)
-		code = load_bytes(&l, "the string", o->string, strlen(o->string) + 1,
-				  CL_CMDLINE_ADDRESS);
+		code = cell_load(&l, "the string", o->string, strlen(o->string) + 1,
+				 CL_CMDLINE_ADDRESS);
 	for (i = 1; i < argc && !code; i++)
 		code = load_image(&l, argv[i]);
 	progress_end();

@@ -28,6 +28,9 @@ enum {
 	OPT_SEVERITY = 1 << 8,
 	OPT_TIMEOUT = 1 << 9,
 	OPT_AUDIT = 1 << 10,
+	OPT_INITRD = 1 << 11,
+	OPT_CMDLINE = 1 << 12,
+	OPT_DTB = 1 << 13,
 };
 
 struct options {
@@ -35,6 +38,9 @@ struct options {
 	const char *device;
 	const char *string;
 	const char *root;
+	const char *initrd;
+	const char *cmdline;
+	const char *dtb;
 	int severity;
 	uint32_t timeout_ms;
 };
@@ -44,7 +50,7 @@ typedef int command_fn(const struct options *o, int argc, char **argv);
 command_fn cmd_hardware_check, cmd_enable, cmd_disable, cmd_status;
 command_fn cmd_cell_create, cmd_cell_load, cmd_cell_start, cmd_cell_shutdown, cmd_cell_destroy;
 command_fn cmd_cell_list, cmd_cell_check, cmd_stats, cmd_console, cmd_log, cmd_config_root;
-command_fn cmd_verify, cmd_lock, cmd_audit;
+command_fn cmd_verify, cmd_lock, cmd_audit, cmd_cell_linux;
 
 static inline bool has(const struct options *o, unsigned int option)
 {

@@ -38,6 +38,9 @@ static const struct command {
 	  OPT_JSON | OPT_NO_CHECK, 1, 1, cmd_cell_create },
 	{ "cell", "load", "CELL [IMAGE[@ADDRESS]]...",
 	  "Stop the cell and copy files into its memory.", OPT_STRING, 1, 64, cmd_cell_load },
+	{ "cell", "linux", "FILE.cell KERNEL",
+	  "Create a cell and start a Linux kernel, as distributions have it, in it.",
+	  OPT_INITRD | OPT_CMDLINE | OPT_DTB | OPT_NO_CHECK, 2, 2, cmd_cell_linux },
 	{ "cell", "start", "CELL", "Start it at its entry.", 0, 1, 1, cmd_cell_start },
 	{ "cell", "shutdown", "CELL", "Ask the cell to finish, and wait until it has.", OPT_TIMEOUT,
 	  1, 1, cmd_cell_shutdown },
@@ -95,6 +98,13 @@ static const struct {
 	{ { "string", required_argument, NULL, 's' },
 	  OPT_STRING,
 	  "(or -s) the inmate's command line" },
+	{ { "initrd", required_argument, NULL, 'i' },
+	  OPT_INITRD,
+	  "(or -i) initial RAM file system of the kernel" },
+	{ { "cmdline", required_argument, NULL, 'c' },
+	  OPT_CMDLINE,
+	  "(or -c) the kernel's command line" },
+	{ { "dtb", required_argument, NULL, OPT_DTB }, OPT_DTB, "arm64: device tree to start from" },
 	{ { "root", required_argument, NULL, OPT_ROOT },
 	  OPT_ROOT,
 	  "check against this root config as well" },
@@ -261,11 +271,23 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 	for (i = 0; i < OPTION_COUNT; i++)
 		longopts[i] = options[i].option;
-	while ((opt = getopt_long(argc, argv, "s:h", longopts, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "s:i:c:h", longopts, NULL)) != -1) {
 		switch (opt) {
 		case 's':
 			o->given |= OPT_STRING;
 			o->string = optarg;
+			break;
+		case 'i':
+			o->given |= OPT_INITRD;
+			o->initrd = optarg;
+			break;
+		case 'c':
+			o->given |= OPT_CMDLINE;
+			o->cmdline = optarg;
+			break;
+		case OPT_DTB:
+			o->given |= OPT_DTB;
+			o->dtb = optarg;
 			break;
 		case OPT_ROOT:
 			o->given |= OPT_ROOT;

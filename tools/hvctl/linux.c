@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* hvctl cell linux: create, load and start a cell with a distribution's kernel. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cloister/check.h>
+#include "cell.h"
+#include "config_check.h"
+#include "linux.h"
+
+#define FILE_MAX (2ULL << 30) /* bytes of kernel or initrd */
+#define DTB_MAX	 (2U << 20)
+
+void linux_add(struct linux_guest *g, const char *what, const void *data, size_t size,
+	       uint64_t address)
+{
+	if (g->count == LINUX_PIECES)
+		abort();
+	g->pieces[g->count++] = (struct linux_piece){ what, data, size, address };
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct cl_memory *left = a, *right = b;
+
+	return left->virt < right->virt ? -1 : left->virt > right->virt;
+}
+
+unsigned int linux_ram(const struct cl_config *config, struct cl_memory *ram, unsigned int max)
+{
+	const struct cl_section *section = cl_find_section(config, CL_SEC_MEMORY);
+	unsigned int count = 0, merged = 0;
+	uint32_t i;
+
+	for (i = 0; section && i < section->count && count < max; i++) {
+		cl_get_entry(section, i, &ram[count], sizeof(ram[count]));
+		if ((ram[count].flags & (CL_MEM_RAM | CL_MEM_LOADABLE | CL_MEM_IO)) ==
+		    (CL_MEM_RAM | CL_MEM_LOADABLE))
+			count++;
+	}
+	qsort(ram, count, sizeof(*ram), by_address);
+	for (i = 1; i < count; i++) {
+		if (ram[i].virt == ram[merged].virt + ram[merged].size)
+			ram[merged].size += ram[i].size;
+		else
+			ram[++merged] = ram[i];
+	}
+	return count ? merged + 1 : 0;
+}
+
+/* A file that must not be empty; path may be NULL. */
+static bool read_input(const char *path, size_t max, void **data, size_t *size)
+{
+	if (!path)
+		return true;
+	*data = read_file(path, max, size);
+	if (*data && !*size) {
+		fail(EXIT_REFUSED, "%s: the file is empty", path);
+		free(*data);
+		*data = NULL;
+	}
+	return *data;
+}
+
+/* From here on there is a cell; it does not stay if it cannot run. */
+static int load_and_start(struct loader *l, const struct linux_guest *g)
+{
+	struct cl_ioc_cell request = { .size = sizeof(request), .id = l->id };
+	unsigned int i;
+	int code = EXIT_OK;
+
+	for (i = 0; i < g->count && !code; i++)
+		code = cell_load(l, g->pieces[i].what, g->pieces[i].data, g->pieces[i].size,
+				 g->pieces[i].address);
+	if (!code)
+		code = device_request(l->r.fd, CL_IOC_CELL_START, &request, request.message,
+				      "start the cell");
+	if (code) {
+		request.message[0] = 0;
+		device_request(l->r.fd, CL_IOC_CELL_DESTROY, &request, request.message,
+			       "destroy the cell again");
+	}
+	return code;
+}
+
+static int create_and_start(const struct options *o, struct linux_guest *g, size_t config_size)
+{
+	struct loader l = { .flags = CL_LOAD_FIRST };
+	int code;
+
+	code = device_enabled(o, &l.r);
+	if (code)
+		return code;
+	g->tsc_khz = l.r.info.tsc_khz;
+	code = linux_layout(g);
+	if (code)
+		return code;
+	progress_begin("creating and loading the cell");
+	code = cell_create(&l.r, g->config, config_size, &l.id);
+	if (!code)
+		code = load_and_start(&l, g);
+	progress_end();
+	if (!code)
+		printf("cell '%s' is started, its id is %u; see hvctl console %s\n",
+		       g->config->name, l.id, g->config->name);
+	return code;
+}
+
+int cmd_cell_linux(const struct options *o, int argc, char **argv)
+{
+	struct linux_guest g = {
+		.kernel_path = argv[1],
+		.initrd_path = o->initrd,
+		.dtb_path = o->dtb,
+		.cmdline = o->cmdline ? o->cmdline : "",
+	};
+	void *config;
+	size_t size;
+	int code = EXIT_REFUSED;
+
+	(void)argc;
+	config = read_config(argv[0], !has(o, OPT_NO_CHECK), &size);
+	g.config = config;
+	if (config && read_input(g.kernel_path, FILE_MAX, &g.kernel, &g.kernel_size) &&
+	    read_input(g.initrd_path, FILE_MAX, &g.initrd, &g.initrd_size) &&
+	    read_input(g.dtb_path, DTB_MAX, &g.dtb, &g.dtb_size))
+		code = create_and_start(o, &g, size);
+	free(g.kernel);
+	free(g.initrd);
+	free(g.dtb);
+	free(config);
+	return code;
+}

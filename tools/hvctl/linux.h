@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A Linux kernel for a cell: what has to be where in its memory. */
+#ifndef HVCTL_LINUX_H
+#define HVCTL_LINUX_H
+
+#include <cloister/config.h>
+#include "hvctl.h"
+
+#define LINUX_PIECES 16
+
+/* Something that is loaded at a guest-physical address. */
+struct linux_piece {
+	const char *what; /* for messages */
+	const void *data;
+	size_t size;
+	uint64_t address;
+};
+
+struct linux_guest {
+	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
+	const struct cl_config *config; /* checked */
+	uint32_t tsc_khz;		/* frequency of the counter, as in struct cl_info */
+	const char *kernel_path, *initrd_path, *dtb_path;
+	void *kernel, *initrd, *dtb; /* freed by the caller, may be replaced by another buffer */
+	size_t kernel_size, initrd_size, dtb_size;
+	const char *cmdline;
+	/* out */
+	struct linux_piece pieces[LINUX_PIECES];
+	unsigned int count;
+};
+
+/*
+ * The architecture: check kernel and config against each other, and fill in all pieces. Nothing was
+ * changed yet. EXIT_OK, or an exit code with the reason printed.
+ */
+int linux_layout(struct linux_guest *g);
+
+/* For it: one more piece. */
+void linux_add(struct linux_guest *g, const char *what, const void *data, size_t size,
+	       uint64_t address);
+
+/*
+ * For it: the cell's RAM, regions with all rights that are loadable, lowest address first, those
+ * that follow each other as one. Returns how many there are, at most max.
+ */
+unsigned int linux_ram(const struct cl_config *config, struct cl_memory *ram, unsigned int max);
+
+#endif
