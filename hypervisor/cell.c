@@ -376,7 +376,7 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	log_forget_cell(id);
 	if (config->flags & CL_CELL_VUART) {
 		memset(info.consoles[id], 0, CL_CONSOLE_SIZE);
-		uart_init(&cell->uart, info.consoles[id], &cell->info->console_written);
+		uart_init(&cell->uart, cell, info.consoles[id], &cell->info->console_written);
 		cell->info->console_offset =
 			offsetof(struct info_region, consoles) + id * CL_CONSOLE_SIZE;
 	}
@@ -571,7 +571,7 @@ static int64_t start_locked(struct cell *cell)
 	if (!cell)
 		return -ENOENT;
 	if (cell->info->state != CL_STATE_STOPPED && cell->info->state != CL_STATE_SHUT_DOWN &&
-	    cell->info->state != CL_STATE_FAILED)
+	    cell->info->state != CL_STATE_FAILED && cell->info->state != CL_STATE_RESET)
 		return -EBUSY;
 	if (cell->loadable) {
 		for_each_region(cell->config, i, region) {
@@ -589,6 +589,7 @@ static int64_t start_locked(struct cell *cell)
 	if (cell->comm)
 		fill_comm(cell);
 	cell->denied = 0;
+	uart_restart(&cell->uart);
 	arch_cell_entry(cell, &entry);
 	cl_get_entry(cl_find_section(cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
 	/* All CPUs forget their past and wait; then the first one starts. */
@@ -927,6 +928,15 @@ void cell_shut_down(void)
 
 	log_write(CL_LOG_INFO, cell->id, "cell '%s' (%u) shut down", cell->info->name, cell->id);
 	end_cell(cell, CL_STATE_SHUT_DOWN);
+}
+
+void cell_reset(void)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	log_write(CL_LOG_INFO, cell->id, "cell '%s' (%u) asks for a restart", cell->info->name,
+		  cell->id);
+	end_cell(cell, CL_STATE_RESET);
 }
 
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)

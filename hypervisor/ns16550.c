@@ -37,6 +37,11 @@ static uint8_t interrupt_id(const struct uart *uart)
 	return IIR_NONE;
 }
 
+bool uart_interrupt(const struct uart *uart)
+{
+	return interrupt_id(uart) != IIR_NONE;
+}
+
 /* In loopback mode the modem outputs DTR, RTS, OUT1, OUT2 come back as DSR, CTS, RI, DCD. */
 static uint8_t modem_status(const struct uart *uart)
 {
@@ -87,6 +92,7 @@ uint32_t uart_read(struct uart *uart, unsigned int reg)
 		value = uart->regs.ns16550.scr;
 		break;
 	}
+	uart_update(uart);
 	lock_drop(&uart->lock);
 	return value;
 }
@@ -133,5 +139,6 @@ void uart_write(struct uart *uart, unsigned int reg, uint32_t value32)
 		uart->regs.ns16550.scr = value;
 		break;
 	}
+	uart_update(uart);
 	lock_drop(&uart->lock);
 }

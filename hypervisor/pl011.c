@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The registers of a PL011 r1p5 (ARM DDI 0183) as operating systems probe them. The transmitter is
- * always empty: a byte written is in the ring at once. There is no interrupt and no DMA.
+ * always empty: a byte written is in the ring at once. There is no DMA.
  */
 #include <uart.h>
 
@@ -33,6 +33,11 @@ void uart_reset(struct uart *uart)
 static uint32_t raw_interrupts(const struct uart *uart)
 {
 	return INT_TX | (uart->rx_count ? INT_RX : 0);
+}
+
+bool uart_interrupt(const struct uart *uart)
+{
+	return raw_interrupts(uart) & uart->regs.pl011.imsc;
 }
 
 uint32_t uart_read(struct uart *uart, unsigned int reg)
@@ -78,6 +83,7 @@ uint32_t uart_read(struct uart *uart, unsigned int reg)
 			value = ids[index_nospec((reg - ID) / 4, ARRAY_SIZE(ids))];
 		break;
 	}
+	uart_update(uart);
 	lock_drop(&uart->lock);
 	return value;
 }
@@ -108,5 +114,6 @@ void uart_write(struct uart *uart, unsigned int reg, uint32_t value)
 		uart->regs.pl011.imsc = value & 0x7ff;
 		break;
 	}
+	uart_update(uart);
 	lock_drop(&uart->lock);
 }

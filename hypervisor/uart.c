@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What both kinds of virtual UART have in common: the way to root and back. */
+#include <arch.h>
 #include <uart.h>
 #include <cloister/info.h>
 
-void uart_init(struct uart *uart, char *ring, uint64_t *written)
+void uart_init(struct uart *uart, struct cell *cell, char *ring, uint64_t *written)
 {
 	memset(uart, 0, sizeof(*uart));
+	uart->cell = cell;
 	uart->ring = ring;
 	uart->written = written;
 	uart_reset(uart);
+}
+
+void uart_restart(struct uart *uart)
+{
+	lock_take(&uart->lock);
+	memset(&uart->regs, 0, sizeof(uart->regs));
+	uart->rx_count = 0;
+	uart->line = false;
+	uart_reset(uart);
+	lock_drop(&uart->lock);
+}
+
+void uart_update(struct uart *uart)
+{
+	bool line = uart_interrupt(uart);
+
+	if (line == uart->line)
+		return;
+	uart->line = line;
+	arch_uart_line(uart->cell, line);
 }
 
 void uart_put(struct uart *uart, uint8_t byte)
@@ -45,6 +67,7 @@ unsigned int uart_receive(struct uart *uart, const uint8_t *bytes, unsigned int 
 	lock_take(&uart->lock);
 	while (taken < count && uart->rx_count < UART_RX_SIZE)
 		uart_push(uart, bytes[taken++]);
+	uart_update(uart);
 	lock_drop(&uart->lock);
 	return taken;
 }

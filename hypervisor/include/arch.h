@@ -109,6 +109,12 @@ void arch_poll_devices(void);
 /* Start of a cell: where its first CPU begins. */
 void arch_cell_entry(const struct cell *cell, struct arch_start *start);
 
+/*
+ * The interrupt line of the cell's virtual UART has changed. On any CPU, with the UART's lock held:
+ * takes no other lock that is held while a UART is used.
+ */
+void arch_uart_line(struct cell *cell, bool active);
+
 /* Facts for the cell's comm region that only the architecture knows. */
 struct cl_comm;
 void arch_fill_comm(struct cl_comm *comm);

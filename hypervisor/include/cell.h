@@ -123,6 +123,9 @@ void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The cell that runs on this CPU, not root, has asked for its end. Parks as cell_fail() does. */
 void cell_shut_down(void);
 
+/* The same, and it is to be loaded and started again: CL_STATE_RESET. */
+void cell_reset(void);
+
 /*
  * An access that this cell may not make and that is answered harmlessly. Logs the first ones of
  * each cell, and costs little for all others.

@@ -16,6 +16,8 @@ struct uart {
 	uint64_t *written; /* count of bytes put into the ring */
 	uint8_t rx[UART_RX_SIZE];
 	uint8_t rx_head, rx_count;
+	bool line; /* of its interrupt */
+	struct cell *cell;
 	union {
 		struct {
 			uint8_t ier, lcr, mcr, scr, dll, dlm, fcr;
@@ -27,7 +29,13 @@ struct uart {
 	} regs;
 };
 
-void uart_init(struct uart *uart, char *ring, uint64_t *written);
+void uart_init(struct uart *uart, struct cell *cell, char *ring, uint64_t *written);
+
+/* Start of the cell: registers and interrupt as after a reset, input that nobody read is gone. */
+void uart_restart(struct uart *uart);
+
+/* Kind: is its interrupt line active? */
+bool uart_interrupt(const struct uart *uart);
 
 /* Kind: registers as after a reset. */
 void uart_reset(struct uart *uart);
@@ -35,6 +43,12 @@ void uart_reset(struct uart *uart);
 /* Kind: access by the cell to a register: 0..7, or PL011 as offset 0..0xffc. */
 uint32_t uart_read(struct uart *uart, unsigned int reg);
 void uart_write(struct uart *uart, unsigned int reg, uint32_t value);
+
+/*
+ * For the kinds, with the lock: the last thing before it is dropped. Tells the architecture if the
+ * line has changed.
+ */
+void uart_update(struct uart *uart);
 
 /* For the kinds, with the lock: a byte into the ring; one from the input, 0 if there is none; one
  * into the input, dropped if that is full. */

@@ -137,11 +137,12 @@ enum cl_cell_state {
 	CL_STATE_SHUT_DOWN = 3,	 /* said goodbye by itself, CPUs parked */
 	CL_STATE_FAILED = 4,	 /* stopped by the hypervisor, the log says why */
 	CL_STATE_DESTROYING = 5, /* its memory is being zeroed */
+	CL_STATE_RESET = 6,	 /* wants to be loaded and started again, CPUs parked */
 };
 
-#define CL_STATE_NAMES                                                              \
-	{                                                                           \
-		"unused", "stopped", "running", "shut down", "failed", "destroying" \
+#define CL_STATE_NAMES                                                                       \
+	{                                                                                    \
+		"unused", "stopped", "running", "shut down", "failed", "destroying", "reset" \
 	}
 
 #define CL_CONSOLE_SIZE 4096 /* bytes of a cell's console ring */
