@@ -106,8 +106,8 @@ void arch_flush_devices(void);
 /* Log what devices were refused since the last call. Under the management lock. */
 void arch_poll_devices(void);
 
-/* Start of a cell: where its first CPU begins. */
-void arch_cell_entry(const struct cell *cell, struct arch_start *start);
+/* Start of a cell: what it has of virtual devices is as after a reset; where its first CPU begins. */
+void arch_cell_entry(struct cell *cell, struct arch_start *start);
 
 /*
  * The interrupt line of the cell's virtual UART has changed. On any CPU, with the UART's lock held:

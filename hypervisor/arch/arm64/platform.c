@@ -125,7 +125,7 @@ void arch_cell_exit(struct cell *cell)
 	paging_exit(&cell->arch.stage2);
 }
 
-void arch_cell_entry(const struct cell *cell, struct arch_start *start)
+void arch_cell_entry(struct cell *cell, struct arch_start *start)
 {
 	start->address = cell->config->entry;
 	start->argument = cell->arch.comm_address;
