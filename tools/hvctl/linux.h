@@ -3,6 +3,7 @@
 #ifndef HVCTL_LINUX_H
 #define HVCTL_LINUX_H
 
+#include <cloister/comm.h>
 #include <cloister/config.h>
 #include "hvctl.h"
 
@@ -20,6 +21,8 @@ struct linux_guest {
 	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
 	const struct cl_config *config; /* checked */
 	uint32_t tsc_khz;		/* frequency of the counter, as in struct cl_info */
+	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* of the config's CPUs, as in struct cl_comm */
+	unsigned int cpu_count;
 	const char *kernel_path, *initrd_path, *dtb_path;
 	void *kernel, *initrd, *dtb; /* freed by the caller, may be replaced by another buffer */
 	size_t kernel_size, initrd_size, dtb_size;
