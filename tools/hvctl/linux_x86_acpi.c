@@ -2,6 +2,7 @@
 /* ACPI tables of a cell: ACPI 6.5, chapter 5. Hardware-reduced: no timer, no events, no legacy. */
 #include <stddef.h>
 #include <string.h>
+#include <cloister/ports.h>
 #include "linux_x86.h"
 
 #define SYSTEM_IO    1
