@@ -13,6 +13,7 @@
  *   copy ADDRESS       32 bytes, by instructions that are not emulated; -14: an exception
  *   fill ADDRESS       zeros, in the same way
  *   write ADDRESS X    32 bits of physical memory
+ *   spin               all CPUs of root, with interrupts off, for ever
  *
  * x86:
  *   apic REGISTER X    write to a register of this CPU's APIC, by its xAPIC offset
@@ -40,6 +41,7 @@
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <cloister/hypercall.h>
 #include "hostile.h"
@@ -171,6 +173,13 @@ static u64 access_otherwise(u64 address, bool write)
 	return done ? buffer[0] : (u64)-EFAULT;
 }
 
+static void spin(void *unused)
+{
+	local_irq_disable();
+	for (;;)
+		cpu_relax();
+}
+
 static int attack(const char *line)
 {
 	u64 argument[4] = {};
@@ -197,6 +206,8 @@ static int attack(const char *line)
 		result = access_otherwise(argument[0], true);
 	else if (!strcmp(what, "write"))
 		result = access_memory(argument[0], true, argument[1]);
+	else if (!strcmp(what, "spin"))
+		on_each_cpu(spin, NULL, 0);
 	else
 		return arch_attack(what, argument, &result);
 	return 0;

@@ -91,8 +91,10 @@ class _Line:
             data = data[os.write(self._master, data):]
 
     def close(self):
-        os.close(self._master)
-        os.close(self._slave)
+        if self._master >= 0:
+            os.close(self._master)
+            os.close(self._slave)
+            self._master = -1
 
 
 class Bochs(Machine):
@@ -159,6 +161,8 @@ class Shared:
         """The machine, with files, and with the hypervisor images of that name. Its parameters are SHARED_PARAMETERS:
         append is what of them is needed."""
         assert set(append.split()) <= set(f"{PARAMETERS} {SHARED_PARAMETERS}".split()), append
+        if self._machine and not self._machine.alive():
+            self.close()
         if not self._machine:
             self._count += 1
             self._machine = Bochs(self._logs / f"intel-{self._count}", files=_both_images(), append=SHARED_PARAMETERS)
@@ -171,10 +175,11 @@ class Shared:
         try:
             yield machine
         finally:
-            if machine.alive() and self._is_as_before(machine):
-                machine.pause()
-            else:
-                self.close()
+            if machine is self._machine:
+                if machine.alive() and self._is_as_before(machine):
+                    machine.pause()
+                else:
+                    self.close()
 
     @staticmethod
     def _is_as_before(machine):

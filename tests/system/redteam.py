@@ -75,34 +75,32 @@ DEVICE_ATTACKS = {
 
 # What never ends: the attack goes on until the CPU is taken back.
 STORMS = {
-    "x86": ("nmi-handler", "nmi-flood", "timer-flood", "icebp", "db-stack", "alignment", "hypercall", "init-self", "denied"),
-    # Not on Intel for the time that it takes: its Bochs is slow with CPUs that are busy.
-    "amd": ("ipi-flood", "trap-flag", "page-fault", "software-mc", "cpuid", "wrmsr", "port", "ecam", "caches", "x87", "comm", "console"),
+    "x86": ("nmi-handler", "nmi-flood", "timer-flood", "icebp", "db-stack", "alignment", "hypercall", "init-self", "denied",
+            "ipi-flood", "trap-flag", "page-fault", "software-mc", "cpuid", "wrmsr", "port", "ecam", "caches", "x87", "comm", "console"),
     "arm64": ("masked", "vectors", "no-stack", "svc", "illegal", "user", "user32", "wfi", "wfe", "sgi-flood", "no-end", "timer-flood",
               "hypercall", "firmware", "sysreg", "gic", "console", "comm", "barriers", "tlbs", "caches", "exclusive"),
 }
 
 # Each ends the cell: (class, inmate, what the hypervisor's log says). {hv} is the address of the hypervisor.
 ENDS = {
-    # The last two: Bochs sets accessed bits of page tables that EPT has read-only, and raises #GP where QEMU ends the guest.
-    # The others are like those that Intel's machine has, too.
+    # Bochs sets accessed bits of page tables that EPT has read-only, and raises #GP where QEMU ends the guest.
     "amd": {
-        "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
-        "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
-        "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
-        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
-        "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
-        "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
         "page table that is read-only": ("memory", "red_memory what=pte address=0x400000", "page table at address 0x400000"),
         "reserved bit of CR4": ("control", "red_cpu what=cr4", "exit that has no handler (exit 0xffffffff"),
     },
     "x86": {
         "CR3 to the hypervisor": ("memory", "red_memory what=cr3 address={hv:#x}", "page table at address {hv:#x}"),
+        "CR3 to devices": ("memory", "red_memory what=cr3 address=0xfed00000", "page table at address 0xfed00000"),
+        "CR3 to PCI configuration": ("memory", "red_memory what=cr3 address=0xb0000000", "page table at address 0xb0000000"),
+        "page table in PCI configuration": ("memory", "red_memory what=pte address=0xb0000000", "page table at address 0xb0000000"),
         "page table of root": ("memory", "red_memory what=pte address=0x10000000", "page table at address 0x10000000"),
         "write to what is read-only": ("memory", "red_memory what=write address=0x400000", "write of address 0x400000"),
         "code of root": ("memory", "red_memory what=code address=0x10000000", "code at address 0x10000000"),
+        "code in memory without that right": ("memory", "red_memory what=code address=0x200000", "code at address 0x200000"),
         "instruction that ends in foreign memory": ("memory", "red_memory what=code-split address=0x10000000", "code at address 0x10000000"),
+        "stack in foreign memory": ("memory", "red_memory what=stack address=0x10000000", "stack or table at address 0x100007f8"),
         "stack in PCI configuration": ("memory", "red_memory what=stack address=0xb0000000", "stack or table at address 0xb00007f8"),
+        "interrupt table in PCI configuration": ("memory", "red_memory what=idt address=0xb0000000", "stack or table at address 0xb00000e0"),
     },
     "arm64": {
         "page table in the hypervisor": ("memory", "red_memory what=table address={hv:#x}", "page table at address {hv:#x}"),

@@ -2,9 +2,6 @@
 """Another kernel takes over while Cloister is enabled, through the stub at EL2 that Cloister sits on. It
 has no root file system and ends in a panic."""
 
-import os
-import subprocess
-
 import pytest
 
 import cloister
@@ -15,11 +12,7 @@ LINUX = initramfs.kernel_directory("6.1", "arm64") / "vmlinuz"
 
 @pytest.fixture(scope="module")
 def kexec(tmp_path_factory):
-    program = tmp_path_factory.mktemp("kexec") / "kexec"
-    compiler = "gcc" if os.uname().machine == "aarch64" else "aarch64-linux-gnu-gcc"
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", program,
-                    initramfs.GUEST / "kexec.c"], check=True)
-    return program
+    return initramfs.compiled(tmp_path_factory.mktemp("kexec") / "kexec", "kexec.c", "arm64")
 
 
 def machine_with_timer(boot, name, program, **options):

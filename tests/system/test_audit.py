@@ -96,7 +96,6 @@ def ioapic(machine, register, value=None):
     return hostile(machine, f"read {IOAPIC + 16:#x}")
 
 
-@pytest.mark.only("amd", "arm64")
 def test_refused_without_harm(prepared):
     forgotten = device(prepared)
     x86 = prepared.arch == "x86"
@@ -128,7 +127,6 @@ def test_refused_without_harm(prepared):
     assert audit(prepared).keys() == entries.keys()
 
 
-@pytest.mark.only("amd", "arm64")
 def test_what_a_cell_has_is_refused_in_any_mode(prepared):
     x86 = prepared.arch == "x86"
     prepared.check("hvctl enable --audit /tmp/incomplete.cell")
@@ -150,7 +148,6 @@ def test_what_a_cell_has_is_refused_in_any_mode(prepared):
     prepared.check("hvctl cell destroy other")
 
 
-@pytest.mark.only("amd", "arm64")
 def test_audit(prepared):
     forgotten = device(prepared)
     x86 = prepared.arch == "x86"
@@ -232,7 +229,6 @@ def test_what_is_moderated_stays_so(prepared):
     assert "no violation" in prepared.check("hvctl verify")
 
 
-@pytest.mark.only("amd", "arm64")
 def test_registers_of_a_cell_beside_it(prepared):
     """In a page that root's config does not list but for a register, which a cell has: root gets the rest of
     the page, never as a whole."""
@@ -252,7 +248,6 @@ def test_registers_of_a_cell_beside_it(prepared):
     prepared.check("hvctl cell destroy timer")
 
 
-@pytest.mark.only("amd", "arm64")
 def test_more_than_the_list_holds(prepared):
     """The list is finite: what finds no place is refused and counted."""
     blob = incomplete(prepared.arch)

@@ -6,7 +6,9 @@ import re
 import pytest
 
 import bare
+import initramfs
 from conftest import LOGS
+from test_hardening import DEFECTS, FIRST_NUMBER
 
 pytestmark = pytest.mark.parametrize("vendor", ["amd", "intel"])
 
@@ -75,3 +77,14 @@ def test_image_of_the_other_vendor(vendor):
     text = run(vendor, "hello", "other", end="needs\n",
                modules=lambda modules: [(str(file).replace(vendor, other), string) for file, string in modules])
     assert text.endswith(f"boot: the CPU has no {'VMX' if vendor == 'amd' else 'SVM'}, which this hypervisor needs\n")
+
+
+@pytest.mark.parametrize("number", range(len(DEFECTS)), ids=[name.lower().replace("_", "-") for name in DEFECTS])
+def test_defect(vendor, number):
+    """What only a defect of the hypervisor could do is caught; test_hardening.py has the rest, where there is a monitor."""
+    image = initramfs.BUILD / "fault-inject" / "hypervisor" / f"cloister-{vendor}.bin"
+    reason = list(DEFECTS.values())[number]
+    says = f"hypervisor exception {reason['x86']}" if reason else "hypervisor stack overrun "
+    text = run(vendor, "fault", f"defect-{number}", string=f"what=hypercall number={FIRST_NUMBER + number}", end=says,
+               modules=lambda modules: [(image if string == "hypervisor" else file, string) for file, string in modules])
+    assert "returned" not in text

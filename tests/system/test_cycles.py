@@ -67,7 +67,6 @@ def test_cycles(machine):
     cloister.assert_healthy(machine)
 
 
-@pytest.mark.only("amd", "arm64")
 def test_hypervisor_memory_is_the_same_after_many_cells(enabled):
     """Pages, cell numbers and counters of the hypervisor, which lives on from cell to cell."""
     used = cloister.status(enabled)["mem_used"]

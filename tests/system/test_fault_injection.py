@@ -65,7 +65,6 @@ def test_common_initialisation_fails(loaded):
     pytest.fail(f"only {failed} of 40 starts failed")
 
 
-@pytest.mark.only("amd", "arm64")
 def test_repeatedly(loaded):
     """Nothing is lost by a failed enable."""
     set_failure(loaded, STAGES["cpu"], 2)

@@ -4,7 +4,7 @@
 import pytest
 
 import cloister
-from conftest import BOTH_ARCHS, machine_id
+from conftest import ALL_FLAVOURS, machine_id
 
 # Runs the command N times, killed after a growing time: 0 ms, 1 ms, 2 ms, ...
 KILL_LOOP = """
@@ -26,7 +26,7 @@ echo killed $killed
 """
 
 
-@pytest.fixture(scope="module", params=BOTH_ARCHS, ids=machine_id)
+@pytest.fixture(scope="module", params=ALL_FLAVOURS, ids=machine_id)
 def machine(boot, request):
     machine = boot(f"kill-{machine_id(request.param)}", **request.param)
     cloister.load_driver(machine)

@@ -101,7 +101,6 @@ def test_memory_of_a_destroyed_cell_is_zero(enabled, pool, end):
     poke(enabled, pool + 0x1fffff8, 0)
 
 
-@pytest.mark.only("amd", "arm64")
 def test_memory_that_is_not_loadable(enabled, pool):
     """A region without CL_MEM_LOADABLE leaves root when the cell is created, and nothing loads it."""
     region = pool + 0x200000

@@ -163,7 +163,6 @@ def test_builder_agrees_with_the_compiler(arch):
 class TestCells:
     """What is refused while enabled changes nothing."""
 
-    @pytest.mark.only("amd", "arm64")
     @pytest.mark.parametrize("name", names_of("configs"))
     def test_bad_config(self, enabled_once, name):
         _, texts, driver_texts = CASES[enabled_once.arch].configs[name]
@@ -204,13 +203,11 @@ class TestCells:
         hello_works(enabled_once)
 
 
-@pytest.mark.only("amd", "arm64")
 @pytest.mark.parametrize("name", names_of("roots"))
 def test_bad_root_config(native, name):
     cloister.refused(native, f"hvctl enable /cells/refused/root-{name}.cell", *CASES[native.arch].roots[name][1])
 
 
-@pytest.mark.only("amd", "arm64")
 @pytest.mark.parametrize("name", ["truncated", "foreign", "architecture", "oversize"])
 def test_enable_with_bad_config(native, name):
     _, texts, driver_texts = CASES[native.arch].configs[name]
@@ -231,7 +228,6 @@ def test_commands_while_disabled(native):
         cloister.refused(native, f"hvctl {command}", "nabled", status=3)
 
 
-@pytest.mark.only("amd", "arm64")
 def test_image_larger_than_its_region(enabled):
     enabled.check("hvctl cell create /cells/qemu-hello.cell")
     cloister.refused(enabled, "hvctl cell load hello /images/large",

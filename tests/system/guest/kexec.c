@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kexec IMAGE ADDRESS [crash]: load an arm64 kernel, with the device tree of this one, to run after
+ * arm64: kexec IMAGE ADDRESS [crash]: load a kernel, with the device tree of this one, to run after
  * a panic or by "kexec reboot". ADDRESS is a multiple of 2 MiB.
+ *
+ * x86: kexec IMAGE COMMANDLINE: load a kernel to run after a panic.
  */
 #include <fcntl.h>
 #include <linux/kexec.h>
@@ -13,6 +15,20 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef __x86_64__
+int main(int argc, char **argv)
+{
+	int kernel = argc == 3 ? open(argv[1], O_RDONLY) : -1;
+
+	if (kernel < 0 || syscall(SYS_kexec_file_load, kernel, -1, strlen(argv[2]) + 1, argv[2],
+				  KEXEC_FILE_ON_CRASH | KEXEC_FILE_NO_INITRAMFS)) {
+		perror("kexec_file_load");
+		return 1;
+	}
+	return 0;
+}
+#else
 
 #define KERNEL_SIZE 0x4000000 /* with its bss */
 #define PAGE	    4096
@@ -69,3 +85,4 @@ int main(int argc, char **argv)
 	}
 	return 0;
 }
+#endif
