@@ -168,6 +168,13 @@ int cell_refuse(int error, const char *object, const char *field, uint64_t found
 	return -error;
 }
 
+/* Root has changed the state of a cell, or has seen its change. */
+static void managed(const struct cell *cell, enum cl_event event, const char *what)
+{
+	log_event(CL_LOG_INFO, CL_NO_CELL, event, cell->id, "cell '%s' (%u) %s", cell->info->name,
+		  cell->id, what);
+}
+
 static void assign_cpu(struct cpu *cpu, struct cell *cell)
 {
 	struct cl_cell_info *old = cpu->cell->info;
@@ -463,7 +470,7 @@ static int64_t create_locked(uint64_t config_phys, uint64_t size)
 	cell->info->hv_memory = page_bytes_used() - used_before * PAGE_SIZE + CL_CONSOLE_SIZE;
 	info.head.mem_used = info.head.mem_image + page_bytes_used();
 	cell->info->state = CL_STATE_STOPPED;
-	log_info("cell '%s' (%u) created", cell->info->name, cell->id);
+	managed(cell, CL_EVENT_CREATED, "created");
 	return cell->id;
 
 give_back:
@@ -537,6 +544,8 @@ static int64_t set_loadable_locked(struct cell *cell)
 	if (err)
 		return err;
 	arch_stop_devices(cell);
+	if (cell->info->state != CL_STATE_STOPPED)
+		managed(cell, CL_EVENT_STOPPED, "stopped by root");
 	cell->info->state = CL_STATE_STOPPED;
 	return cell->loadable ? 0 : loadable_to_root(cell);
 }
@@ -606,8 +615,9 @@ static int64_t start_locked(struct cell *cell, uint64_t now)
 	cell->locked = cell->config->flags & CL_CELL_LOCKED;
 	cell->info->locked = cell->locked;
 	cpus[first.id].start = entry;
+	/* Before anything that it can do. */
+	managed(cell, CL_EVENT_STARTED, "started");
 	cpu_post(&cpus[first.id], CPU_EV_START);
-	log_info("cell '%s' (%u) started", cell->info->name, cell->id);
 	return 0;
 }
 
@@ -640,7 +650,7 @@ static int64_t destroy_locked(struct cell *cell)
 		cell->loadable = false;
 		flush_root();
 	}
-	log_info("cell '%s' (%u) destroyed", cell->info->name, cell->id);
+	managed(cell, CL_EVENT_DESTROYED, "destroyed");
 	return 0;
 }
 
@@ -703,7 +713,7 @@ static int64_t state_locked(struct cell *cell)
 		if (err)
 			return err;
 		cell->info->state = CL_STATE_SHUT_DOWN;
-		log_info("cell '%s' (%u) shut down", cell->info->name, cell->id);
+		managed(cell, CL_EVENT_SHUT_DOWN, "shut down");
 	}
 	return cell->info->state;
 }
@@ -927,16 +937,31 @@ void cell_fail(const char *fmt, ...)
 	va_start(args, fmt);
 	vformat(text, sizeof(text), fmt, args);
 	va_end(args);
-	log_write(CL_LOG_ERROR, cell->id, "cell '%s' stopped: %s", cell->info->name, text);
+	log_event(CL_LOG_ERROR, cell->id, CL_EVENT_FAILED, cell->id, "cell '%s' stopped: %s",
+		  cell->info->name, text);
 	end_cell(cell, CL_STATE_FAILED);
+}
+
+void cell_cpu_lost(void)
+{
+	struct cpu *cpu = arch_this_cpu();
+	struct cell *cell = cpu->cell;
+
+	cpu->info->state = CL_CPU_FAILED;
+	if (cell->info->state != CL_STATE_RUNNING)
+		return;
+	cell->info->state = CL_STATE_FAILED;
+	log_event(CL_LOG_WARNING, CL_NO_CELL, CL_EVENT_FAILED, cell->id,
+		  "cell '%s' (%u) has lost CPU %u", cell->info->name, cell->id, cpu->id);
 }
 
 static void log_end(const struct cell *cell, uint32_t state)
 {
-	log_write(CL_LOG_INFO, cell->id,
-		  state == CL_STATE_RESET ? "cell '%s' (%u) asks for a restart"
-					  : "cell '%s' (%u) shut down",
-		  cell->info->name, cell->id);
+	bool reset = state == CL_STATE_RESET;
+
+	log_event(CL_LOG_INFO, cell->id, reset ? CL_EVENT_RESET : CL_EVENT_SHUT_DOWN, cell->id,
+		  "cell '%s' (%u) %s", cell->info->name, cell->id,
+		  reset ? "asks for a restart" : "shut down");
 }
 
 void cell_shut_down(void)

@@ -22,12 +22,29 @@ static void console_line(const char *prefix, const char *text)
 	lock_drop(&console_lock);
 }
 
-void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
+static void write_record(unsigned int severity, uint32_t cell, enum cl_event event,
+			 uint32_t event_cell, const char *fmt, va_list args)
 {
 	static const char *const prefixes[] = { "cloister: error: ", "cloister: warning: ",
 						"cloister: ", "cloister: debug: " };
-	struct cl_log_record *record;
-	uint64_t seq;
+	uint64_t seq = __atomic_fetch_add(&info.head.log_next, 1, __ATOMIC_RELAXED);
+	struct cl_log_record *record = &info.log[seq % ARRAY_SIZE(info.log)];
+
+	__atomic_store_n(&record->seq, 0, __ATOMIC_RELEASE);
+	record->tsc = arch_timestamp();
+	record->cell = cell;
+	record->cpu = (uint16_t)arch_cpu_id();
+	record->severity = (uint8_t)severity;
+	record->event = (uint16_t)event;
+	record->event_cell = (uint16_t)event_cell;
+	record->length = (uint8_t)vformat(record->text, sizeof(record->text), fmt, args);
+	__atomic_store_n(&record->seq, seq + 1, __ATOMIC_RELEASE);
+
+	console_line(prefixes[severity], record->text);
+}
+
+void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
+{
 	va_list args;
 
 	if (severity > CL_LOG_ERROR && cell < CONFIG_MAX_CELLS && cell != 0) {
@@ -36,20 +53,19 @@ void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
 		if (lines >= LOG_CELL_BURST && lines % LOG_CELL_BURST)
 			return;
 	}
-
-	seq = __atomic_fetch_add(&info.head.log_next, 1, __ATOMIC_RELAXED);
-	record = &info.log[seq % ARRAY_SIZE(info.log)];
-	__atomic_store_n(&record->seq, 0, __ATOMIC_RELEASE);
-	record->tsc = arch_timestamp();
-	record->cell = cell;
-	record->cpu = (uint16_t)arch_cpu_id();
-	record->severity = (uint8_t)severity;
 	va_start(args, fmt);
-	record->length = (uint8_t)vformat(record->text, sizeof(record->text), fmt, args);
+	write_record(severity, cell, CL_EVENT_NONE, 0, fmt, args);
 	va_end(args);
-	__atomic_store_n(&record->seq, seq + 1, __ATOMIC_RELEASE);
+}
 
-	console_line(prefixes[severity], record->text);
+void log_event(unsigned int severity, uint32_t by, enum cl_event event, uint32_t cell,
+	       const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_record(severity, by, event, cell, fmt, args);
+	va_end(args);
 }
 
 void log_forget_cell(uint32_t cell)

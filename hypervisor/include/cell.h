@@ -121,6 +121,12 @@ int cell_begin_disable(void);
  */
 void cell_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * A defect of the hypervisor on this CPU, which is lost. Its cell is not trusted any more either;
+ * the others run on. Returns: the caller halts.
+ */
+void cell_cpu_lost(void);
+
 /* The cell that runs on this CPU, not root, has asked for its end. Parks as cell_fail() does. */
 void cell_shut_down(void);
 
@@ -128,8 +134,8 @@ void cell_shut_down(void);
 void cell_reset(void);
 
 /*
- * Either of them (CL_STATE_SHUT_DOWN, CL_STATE_RESET) in an exit that goes on: returns, and this CPU
- * parks with the kick that has been sent to it.
+ * Either of them (CL_STATE_SHUT_DOWN, CL_STATE_RESET) in an exit that goes on: returns, and this
+ * CPU parks with the kick that has been sent to it.
  */
 void cell_end_after_exit(uint32_t state);
 

@@ -14,6 +14,10 @@
 void log_write(unsigned int severity, uint32_t cell, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The state of a cell has changed. Not limited. by: as log_write()'s cell. */
+void log_event(unsigned int severity, uint32_t by, enum cl_event event, uint32_t cell,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 #define log_error(...) log_write(CL_LOG_ERROR, CL_NO_CELL, __VA_ARGS__)
 #define log_info(...)  log_write(CL_LOG_INFO, CL_NO_CELL, __VA_ARGS__)
 

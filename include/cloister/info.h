@@ -193,6 +193,24 @@ enum cl_audit_kind {
 
 enum cl_severity { CL_LOG_ERROR = 0, CL_LOG_WARNING = 1, CL_LOG_INFO = 2, CL_LOG_DEBUG = 3 };
 
+/* What happened to a cell: its state has changed. */
+enum cl_event {
+	CL_EVENT_NONE = 0,
+	CL_EVENT_CREATED = 1,
+	CL_EVENT_STARTED = 2,
+	CL_EVENT_STOPPED = 3, /* by root, to be loaded */
+	CL_EVENT_SHUT_DOWN = 4,
+	CL_EVENT_FAILED = 5,
+	CL_EVENT_RESET = 6, /* it asks for a restart */
+	CL_EVENT_DESTROYED = 7,
+};
+
+#define CL_EVENT_NAMES                                                                   \
+	{                                                                                \
+		"none", "created", "started", "stopped", "shut down", "failed", "reset", \
+			"destroyed"                                                      \
+	}
+
 #define CL_LOG_TEXT 100
 
 /* Valid for a reader if seq is what it expects before and after copying the record. */
@@ -204,7 +222,9 @@ struct cl_log_record {
 	uint8_t severity; /* enum cl_severity */
 	uint8_t length;	  /* of text */
 	char text[CL_LOG_TEXT];
-	uint32_t reserved;
+	uint16_t event; /* enum cl_event: the text tells of that, and begins with the cell's name in
+			   '' */
+	uint16_t event_cell; /* and this is the cell */
 };
 
 #endif

@@ -50,7 +50,7 @@ typedef int command_fn(const struct options *o, int argc, char **argv);
 command_fn cmd_hardware_check, cmd_enable, cmd_disable, cmd_status;
 command_fn cmd_cell_create, cmd_cell_load, cmd_cell_start, cmd_cell_shutdown, cmd_cell_destroy;
 command_fn cmd_cell_list, cmd_cell_check, cmd_stats, cmd_console, cmd_log, cmd_config_root;
-command_fn cmd_verify, cmd_lock, cmd_audit, cmd_cell_linux;
+command_fn cmd_verify, cmd_lock, cmd_audit, cmd_cell_linux, cmd_events;
 
 static inline bool has(const struct options *o, unsigned int option)
 {

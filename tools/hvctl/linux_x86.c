@@ -239,14 +239,16 @@ static int check_config(struct layout *l, const struct linux_guest *g)
 			    "from it on, below 0x%llx or above 1 MiB: 0x10000 is a good one",
 			    (unsigned long long)l->entry, BOOT_SIZE, LOW_END);
 	if (!ram_at(l, 0, MIB) || l->entry < PAGE)
-		return fail(EXIT_REFUSED,
-			    "config: %s, expected loadable RAM for all of the first MiB and an entry "
-			    "behind its first page: the kernel starts its other CPUs there",
-			    l->entry < PAGE ? "the entry is at 0" : "too little RAM at address 0");
+		return fail(
+			EXIT_REFUSED,
+			"config: %s, expected loadable RAM for all of the first MiB and an entry "
+			"behind its first page: the kernel starts its other CPUs there",
+			l->entry < PAGE ? "the entry is at 0" : "too little RAM at address 0");
 	if (cmdline_max >= BOOT_PML4 - BOOT_CMDLINE)
 		cmdline_max = BOOT_PML4 - BOOT_CMDLINE - 1;
 	if (strlen(g->cmdline) > cmdline_max)
-		return fail(EXIT_USAGE, "the command line has %zu bytes, the kernel takes at most %llu",
+		return fail(EXIT_USAGE,
+			    "the command line has %zu bytes, the kernel takes at most %llu",
 			    strlen(g->cmdline), (unsigned long long)cmdline_max);
 	return EXIT_OK;
 }

@@ -15,14 +15,9 @@ static const char *severity_name(uint8_t severity)
 	return severities[severity <= CL_LOG_DEBUG ? severity : CL_LOG_DEBUG];
 }
 
-static uint64_t microseconds(const struct cl_info *info, uint64_t tsc)
-{
-	return info->tsc_khz ? (uint64_t)((unsigned __int128)tsc * 1000 / info->tsc_khz) : tsc;
-}
-
 static void print_text(struct region *r, const struct cl_log_record *record)
 {
-	uint64_t us = microseconds(&r->info, record->tsc);
+	uint64_t us = region_microseconds(r, record->tsc);
 	char name[CL_NAME_LEN];
 
 	printf("[%6llu.%06llu] CPU %u %s: %s%s%s\n", (unsigned long long)(us / 1000000),
@@ -39,7 +34,7 @@ static void print_json(struct region *r, const struct cl_log_record *record)
 
 	json_add_number(o, "seq", record->seq - 1);
 	json_add_number(o, "tsc", record->tsc);
-	json_add_number(o, "us", microseconds(&r->info, record->tsc));
+	json_add_number(o, "us", region_microseconds(r, record->tsc));
 	json_add_number(o, "cpu", record->cpu);
 	if (record->cell != CL_NO_CELL)
 		json_add_number(o, "cell", record->cell);

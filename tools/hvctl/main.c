@@ -64,6 +64,8 @@ static const struct command {
 	  OPT_FOLLOW | OPT_INPUT, 0, 1, cmd_console },
 	{ NULL, "log", "", "What the hypervisor has to say.", OPT_JSON | OPT_FOLLOW | OPT_SEVERITY,
 	  0, 0, cmd_log },
+	{ NULL, "events", "", "What happened to cells, as JSON, a line each.", OPT_FOLLOW, 0, 0,
+	  cmd_events },
 	{ "config", "root", "[-- OPTIONS]",
 	  "Write a root config for this machine, as C source, to standard output.", 0, 0, 64,
 	  cmd_config_root },

@@ -135,6 +135,11 @@ static uint64_t log_record_offset(struct region *r, uint64_t seq)
 	return r->info.log_offset + (uint64_t)r->info.log_stride * (seq % r->info.log_count);
 }
 
+uint64_t region_microseconds(const struct region *r, uint64_t tsc)
+{
+	return r->info.tsc_khz ? (uint64_t)((unsigned __int128)tsc * 1000 / r->info.tsc_khz) : tsc;
+}
+
 int log_read(struct region *r, struct log_reader *reader, struct cl_log_record *record)
 {
 	uint64_t seq_after = 0;

@@ -50,6 +50,9 @@ struct log_reader {
  */
 int log_read(struct region *r, struct log_reader *reader, struct cl_log_record *record);
 
+/* A time of the log in microseconds, as long as the frequency of its counter is known. */
+uint64_t region_microseconds(const struct region *r, uint64_t tsc);
+
 struct console_reader {
 	uint32_t slot;
 	uint32_t generation;

@@ -198,24 +198,11 @@ void map_local_device(unsigned int page, uint64_t phys)
 	pte_publish();
 }
 
-/*
- * A defect of the hypervisor on this CPU, which is lost. Its cell is not trusted any more either;
- * the others run on.
- */
-static void cpu_lost(void)
-{
-	struct cpu *cpu = local->cpu;
-
-	cpu->info->state = CL_CPU_FAILED;
-	if (cpu->cell->info->state == CL_STATE_RUNNING)
-		cpu->cell->info->state = CL_STATE_FAILED;
-}
-
 void exception_fatal(uint64_t kind)
 {
 	if (local->cpu->info->state == CL_CPU_FAILED)
 		arm64_halt(); /* once more, while that was logged */
-	cpu_lost();
+	cell_cpu_lost();
 	log_error("hypervisor exception %lu syndrome 0x%lx at 0x%lx address 0x%lx", kind,
 		  read_sysreg(esr_el2), read_sysreg(elr_el2), read_sysreg(far_el2));
 }
@@ -224,7 +211,7 @@ void __stack_chk_fail(void)
 {
 	if (local->cpu->info->state == CL_CPU_FAILED)
 		arm64_halt();
-	cpu_lost();
+	cell_cpu_lost();
 	log_error("hypervisor stack overrun in the function that called 0x%lx",
 		  (uint64_t)__builtin_return_address(0));
 	arm64_halt();

@@ -291,31 +291,18 @@ void arch_leave_to_linux(int result)
 	x86_leave(&local->linux_state, result);
 }
 
-/*
- * A defect of the hypervisor on this CPU, which is lost. Its cell is not trusted any more either;
- * the others run on.
- */
-static void cpu_lost(void)
-{
-	struct cpu *cpu = local->cpu;
-
-	cpu->info->state = CL_CPU_FAILED;
-	if (cpu->cell->info->state == CL_STATE_RUNNING)
-		cpu->cell->info->state = CL_STATE_FAILED;
-}
-
 void exception_fatal(const uint64_t *frame)
 {
 	log_error("hypervisor exception %lu code 0x%lx at 0x%lx sp 0x%lx cr2 0x%lx", frame[0],
 		  frame[1], frame[2], frame[5], read_cr2());
-	cpu_lost();
+	cell_cpu_lost();
 }
 
 void __stack_chk_fail(void)
 {
 	if (local->cpu->info->state == CL_CPU_FAILED)
 		x86_halt(); /* once more, while that was logged */
-	cpu_lost();
+	cell_cpu_lost();
 	log_error("hypervisor stack overrun in the function that called 0x%lx",
 		  (uint64_t)__builtin_return_address(0));
 	x86_halt();
