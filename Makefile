@@ -222,6 +222,9 @@ install: all
 	install -d $(SHARE)/configs
 	cp -r $(wildcard configs/*/) $(SHARE)/configs
 	cp -r inmates $(SHARE)
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in tools/systemd/*; do \
+		sed 's|@PREFIX@|$(PREFIX)|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/} || exit 1; done
 
 clean:
 	@for entry in $(BUILD)/* $(BUILD)/.config; do \

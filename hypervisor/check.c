@@ -202,8 +202,14 @@ static int check_header(struct check *c, uint64_t size)
 	if (!is_root(c) && (config->flags & CL_CELL_STRICT))
 		return refuse(c, "flags", config->flags, 0,
 			      "a root cell's config: CL_CELL_STRICT says what becomes of root");
-	if (config->reserved)
-		return refuse(c, "reserved", config->reserved, 0, "@");
+	if (config->restart & ~CL_RESTART_FLAGS)
+		return refuse(c, "restart", config->restart, CL_RESTART_FLAGS,
+			      "bits out of @ only (CL_RESTART_*)");
+	if (is_root(c) && config->restart)
+		return refuse(c, "restart", config->restart, 0, "@ in a root config");
+	if (!config->restart && (config->restart_limit || config->restart_seconds))
+		return refuse(c, "restart", 0, CL_RESTART_ON_FAILURE,
+			      "@ or CL_RESTART_ON_REBOOT where there is a limit to restarts");
 	err = arch_check(header, c);
 	return err ? err
 		   : check_zero(c, config, sizeof(*config), config->header_size, "header_size");

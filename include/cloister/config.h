@@ -45,6 +45,16 @@
 #define CL_CELL_DIRECT_IRQ 0x0010
 #define CL_CELL_FLAGS	   0x001f /* all that are defined */
 
+/* struct cl_config.restart: when "hvctl cell run" and "hvctl cell linux" with --supervise load and
+ * start the cell again. 0: never. */
+#define CL_RESTART_ON_FAILURE 0x1 /* it was stopped because it broke a rule, or crashed */
+#define CL_RESTART_ON_REBOOT  0x2 /* it has asked for a restart: CL_STATE_RESET */
+#define CL_RESTART_FLAGS      0x3
+
+/* What a restart_limit and a restart_seconds of 0 stand for. */
+#define CL_RESTART_LIMIT   5
+#define CL_RESTART_SECONDS 60
+
 /* arm64: guest-physical address of the virtual UART, one page; a cell with CL_CELL_VUART has
  * nothing else there. */
 #define CL_VUART_ADDRESS 0x09000000
@@ -62,8 +72,10 @@ struct cl_config {
 	uint32_t header_size; /* bytes from here to the first section; a multiple of 8 */
 	uint64_t total_size;  /* bytes of the whole blob */
 	char name[CL_NAME_LEN];
-	uint32_t flags; /* CL_CELL_* */
-	uint32_t reserved;
+	uint32_t flags;		  /* CL_CELL_* */
+	uint8_t restart;	  /* CL_RESTART_* */
+	uint8_t restart_limit;	  /* restarts in restart_seconds; with one more it stays stopped */
+	uint16_t restart_seconds; /* 0 with a restart of 0, like the one above */
 	/*
 	 * Guest-physical address at which the first CPU of the cell starts. x86: in 32-bit
 	 * protected mode with flat segments, paging and interrupts off, EBX = guest-physical

@@ -19,8 +19,9 @@ FIRMWARE = 9
 READ, WRITE, EXECUTE, IO, SHARED, COMM, LOADABLE = (1 << n for n in range(7))
 RAM = READ | WRITE | EXECUTE
 
-_HEADER = struct.Struct("<8sHHIQ32sIIQ")
-_HEADER_FIELDS = ("magic", "abi_version", "arch", "header_size", "total_size", "name", "flags", "reserved", "entry")
+_HEADER = struct.Struct("<8sHHIQ32sIBBHQ")
+_HEADER_FIELDS = ("magic", "abi_version", "arch", "header_size", "total_size", "name", "flags", "restart",
+                  "restart_limit", "restart_seconds", "entry")
 _SECTION = struct.Struct("<IIII")
 _PLATFORM = struct.Struct("<QQQQQIIIIQ")
 _PLATFORM_FIELDS = ("hv_phys", "hv_size", "pool_phys", "pool_size", "ecam_phys", "ecam_first_bus",
@@ -92,7 +93,7 @@ def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART,
     body += _section(PCI, "HBBI", [(*device, 0) for device in pci])
     body += _section(FIRMWARE, "II", firmware)
     return _HEADER.pack(MAGIC, ABI_VERSION, ARCHS[arch], _HEADER.size, _HEADER.size + len(body), name.encode(),
-                        flags, 0, entry) + body
+                        flags, 0, 0, 0, entry) + body
 
 
 def patch(blob, field, value):

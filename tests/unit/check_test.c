@@ -214,7 +214,10 @@ TEST(header)
 	WITH(c->flags, 0x10002, BAD(b, "config", 0, "flags", 0x10002, CL_CELL_FLAGS));
 	WITH(c->flags, CL_CELL_STRICT, BAD(b, "config", 0, "flags", CL_CELL_STRICT, 0));
 	WITH(c->flags, CL_CELL_VUART | CL_CELL_LOCKED, assert_int_equal(check_blob(b), 0));
-	WITH(c->reserved, 1, BAD(b, "config", 0, "reserved", 1, 0));
+	WITH(c->restart, 4, BAD(b, "config", 0, "restart", 4, 3));
+	WITH(c->restart, CL_RESTART_FLAGS, assert_int_equal(check_blob(b), 0));
+	WITH(c->restart_limit, 1, BAD(b, "config", 0, "restart", 0, 1));
+	WITH(c->restart_seconds, 1, BAD(b, "config", 0, "restart", 0, 1));
 	memset(c->name, 'a', sizeof(c->name));
 	BAD(b, "config", 0, "name", CL_NAME_LEN, 31);
 
@@ -222,6 +225,7 @@ TEST(header)
 	     BAD(&f->root, "config", 0, "flags", 3, CL_CELL_ROOT));
 	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_LOCKED,
 	     BAD(&f->root, "config", 0, "flags", 5, CL_CELL_ROOT));
+	WITH(f->root.config.restart, 1, BAD(&f->root, "config", 0, "restart", 1, 0));
 	WITH(f->root.config.flags, CL_CELL_ROOT | CL_CELL_STRICT,
 	     assert_int_equal(check_blob(&f->root), 0));
 }

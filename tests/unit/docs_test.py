@@ -5,6 +5,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -54,7 +55,7 @@ class CellConfig(unittest.TestCase):
         found = set()
         for struct in self.structs:
             found.update(name.rstrip("0123456789") for name in struct_members(self.header, struct))
-        found.update(re.findall(r"#define (CL_(?:CELL|MEM)_\w+)\s", self.header))
+        found.update(re.findall(r"#define (CL_(?:CELL|MEM|RESTART_ON)_\w+)\s", self.header))
         found.update(re.findall(r"\b(CL_(?:CONSOLE|IOMMU)_\w+)\b", self.header))
         found.update(re.findall(r"#define (CLOISTER_\w+)\(", self.header))
         found.update(["CL_AUTO", "CL_DEVFN"])
@@ -90,6 +91,21 @@ class CellConfig(unittest.TestCase):
                                cwd=directory, check=True)
                 subprocess.run([HVCTL, "cell", "check", "example.cell"], cwd=directory,
                                stdout=subprocess.DEVNULL, check=True)
+
+
+class Units(unittest.TestCase):
+    def test_systemd_takes_them(self):
+        with tempfile.TemporaryDirectory() as directory:
+            prefix = pathlib.Path(directory)
+            (prefix / "sbin").mkdir()
+            shutil.copy(HVCTL, prefix / "sbin/hvctl")
+            names = []
+            for unit in sorted((TOP / "tools/systemd").iterdir()):
+                names.append(prefix / unit.name.replace("@.", "@name."))
+                (prefix / unit.name).write_text(read(unit).replace("@PREFIX@", directory), encoding="utf-8")
+            result = subprocess.run(["systemd-analyze", "--man=no", "verify", *names], check=False, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual((result.returncode, result.stdout), (0, ""))
 
 
 class Hvctl(unittest.TestCase):

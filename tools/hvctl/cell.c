@@ -9,8 +9,7 @@
 #include "json.h"
 #include "numbers.h"
 
-#define LOAD_MAX   (4ULL << 30) /* bytes of one image */
-#define LOAD_PIECE (1U << 20)	/* bytes per request, so that an interrupt by Ctrl-C is soon seen */
+#define LOAD_PIECE (1U << 20) /* bytes per request, so that an interrupt by Ctrl-C is soon seen */
 
 int cell_create(const struct region *r, const struct cl_config *config, size_t size, uint32_t *id)
 {

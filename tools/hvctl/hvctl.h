@@ -31,6 +31,7 @@ enum {
 	OPT_INITRD = 1 << 11,
 	OPT_CMDLINE = 1 << 12,
 	OPT_DTB = 1 << 13,
+	OPT_SUPERVISE = 1 << 14,
 };
 
 struct options {
@@ -50,7 +51,7 @@ typedef int command_fn(const struct options *o, int argc, char **argv);
 command_fn cmd_hardware_check, cmd_enable, cmd_disable, cmd_status;
 command_fn cmd_cell_create, cmd_cell_load, cmd_cell_start, cmd_cell_shutdown, cmd_cell_destroy;
 command_fn cmd_cell_list, cmd_cell_check, cmd_stats, cmd_console, cmd_log, cmd_config_root;
-command_fn cmd_verify, cmd_lock, cmd_audit, cmd_cell_linux, cmd_events;
+command_fn cmd_verify, cmd_lock, cmd_audit, cmd_cell_linux, cmd_cell_run, cmd_events;
 
 static inline bool has(const struct options *o, unsigned int option)
 {

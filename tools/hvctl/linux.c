@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cloister/check.h>
-#include "cell.h"
 #include "config_check.h"
 #include "linux.h"
 
@@ -16,7 +15,7 @@ void linux_add(struct linux_guest *g, const char *what, const void *data, size_t
 {
 	if (g->count == LINUX_PIECES)
 		abort();
-	g->pieces[g->count++] = (struct linux_piece){ what, data, size, address };
+	g->pieces[g->count++] = (struct piece){ what, data, size, address };
 }
 
 static int by_address(const void *a, const void *b)
@@ -95,49 +94,20 @@ static int find_cpus(struct region *r, struct linux_guest *g)
 	return EXIT_OK;
 }
 
-/* From here on there is a cell; it does not stay if it cannot run. */
-static int load_and_start(struct loader *l, const struct linux_guest *g)
+static int layout_and_run(const struct options *o, struct linux_guest *g, size_t config_size)
 {
-	struct cl_ioc_cell request = { .size = sizeof(request), .id = l->id };
-	unsigned int i;
-	int code = EXIT_OK;
-
-	for (i = 0; i < g->count && !code; i++)
-		code = cell_load(l, g->pieces[i].what, g->pieces[i].data, g->pieces[i].size,
-				 g->pieces[i].address);
-	if (!code)
-		code = device_request(l->r.fd, CL_IOC_CELL_START, &request, request.message,
-				      "start the cell");
-	if (code) {
-		request.message[0] = 0;
-		device_request(l->r.fd, CL_IOC_CELL_DESTROY, &request, request.message,
-			       "destroy the cell again");
-	}
-	return code;
-}
-
-static int create_and_start(const struct options *o, struct linux_guest *g, size_t config_size)
-{
-	struct loader l = { .flags = CL_LOAD_FIRST };
+	struct region r;
 	int code;
 
-	code = device_enabled(o, &l.r);
+	code = device_enabled(o, &r);
 	if (code)
 		return code;
-	g->tsc_khz = l.r.info.tsc_khz;
-	code = find_cpus(&l.r, g);
+	g->tsc_khz = r.info.tsc_khz;
+	code = find_cpus(&r, g);
 	if (!code)
 		code = linux_layout(g);
-	if (code)
-		return code;
-	progress_begin("creating and loading the cell");
-	code = cell_create(&l.r, g->config, config_size, &l.id);
 	if (!code)
-		code = load_and_start(&l, g);
-	progress_end();
-	if (!code)
-		printf("cell '%s' is started, its id is %u; see hvctl console %s\n",
-		       g->config->name, l.id, g->config->name);
+		code = cell_run(o, &r, g->config, config_size, g->pieces, g->count);
 	return code;
 }
 
@@ -159,7 +129,7 @@ int cmd_cell_linux(const struct options *o, int argc, char **argv)
 	if (config && read_input(g.kernel_path, FILE_MAX, &g.kernel, &g.kernel_size) &&
 	    read_input(g.initrd_path, FILE_MAX, &g.initrd, &g.initrd_size) &&
 	    read_input(g.dtb_path, DTB_MAX, &g.dtb, &g.dtb_size))
-		code = create_and_start(o, &g, size);
+		code = layout_and_run(o, &g, size);
 	free(g.kernel);
 	free(g.initrd);
 	free(g.dtb);

@@ -4,18 +4,9 @@
 #define HVCTL_LINUX_H
 
 #include <cloister/comm.h>
-#include <cloister/config.h>
-#include "hvctl.h"
+#include "cell.h"
 
 #define LINUX_PIECES 16
-
-/* Something that is loaded at a guest-physical address. */
-struct linux_piece {
-	const char *what; /* for messages */
-	const void *data;
-	size_t size;
-	uint64_t address;
-};
 
 struct linux_guest {
 	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
@@ -28,7 +19,7 @@ struct linux_guest {
 	size_t kernel_size, initrd_size, dtb_size;
 	const char *cmdline;
 	/* out */
-	struct linux_piece pieces[LINUX_PIECES];
+	struct piece pieces[LINUX_PIECES];
 	unsigned int count;
 };
 
