@@ -72,8 +72,9 @@ static uint64_t nanoseconds(struct clock_scale scale, uint64_t ticks)
 
 static void scale(void **state)
 {
-	static const uint32_t frequencies[] = { 1,	 999,	  1000000, 1000001,   1999999,	 2000000,
-						2000001, 2596142, 3999999, 4000001, 1000000000 };
+	static const uint32_t frequencies[] = { 1,	 999,	  1000000,   1000001,
+						1999999, 2000000, 2000001,   2596142,
+						3999999, 4000001, 1000000000 };
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(frequencies); i++) {

@@ -124,12 +124,12 @@ static void refused(const char *text)
 	assert_non_null(strstr(message, text));
 }
 
-#define SPOIL(lvalue, value, text)              \
-	do {                                    \
+#define SPOIL(lvalue, value, text)               \
+	do {                                     \
 		__typeof__(lvalue) was = lvalue; \
-		lvalue = value;                 \
-		refused(text);                  \
-		lvalue = was;                   \
+		lvalue = value;                  \
+		refused(text);                   \
+		lvalue = was;                    \
 	} while (0)
 
 static void kernels(void **state)
@@ -171,7 +171,8 @@ static void configs(void **state)
 	SPOIL(blob.config.entry, 0x7ff8000, "entry");
 	SPOIL(ram[0].virt, 0x1000, "too little RAM at address 0");
 	SPOIL(ram[0].size, 32 * MIB, "needs 32 MiB of RAM in one piece");
-	SPOIL(header()->cmdline_size, 12, "the command line has 13 bytes, the kernel takes at most 12");
+	SPOIL(header()->cmdline_size, 12,
+	      "the command line has 13 bytes, the kernel takes at most 12");
 	SPOIL(ram_count, 0, "entry");
 }
 

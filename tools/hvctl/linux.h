@@ -19,8 +19,8 @@ struct linux_piece {
 
 struct linux_guest {
 	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
-	const struct cl_config *config; /* checked */
-	uint32_t tsc_khz;		/* frequency of the counter, as in struct cl_info */
+	const struct cl_config *config;	   /* checked */
+	uint32_t tsc_khz;		   /* frequency of the counter, as in struct cl_info */
 	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* of the config's CPUs, as in struct cl_comm */
 	unsigned int cpu_count;
 	const char *kernel_path, *initrd_path, *dtb_path;

@@ -203,6 +203,7 @@ static int fill_boot(const struct layout *l, const struct linux_guest *g)
 	uint64_t kernel = l->kernel + 0x200; /* the 64-bit entry */
 	uint32_t base = (uint32_t)l->entry;
 
+	memset(boot, 0, sizeof(boot));
 	memcpy(boot, linux_entry, (size_t)(linux_entry_end - linux_entry));
 	memcpy(boot + (linux_entry_base - linux_entry), &base, sizeof(base));
 	memcpy(boot + (linux_entry_kernel - linux_entry), &kernel, sizeof(kernel));
@@ -239,14 +240,16 @@ static int check_config(struct layout *l, const struct linux_guest *g)
 			    "from it on, below 0x%llx or above 1 MiB: 0x10000 is a good one",
 			    (unsigned long long)l->entry, BOOT_SIZE, LOW_END);
 	if (!ram_at(l, 0, MIB) || l->entry < PAGE)
-		return fail(EXIT_REFUSED,
-			    "config: %s, expected loadable RAM for all of the first MiB and an entry "
-			    "behind its first page: the kernel starts its other CPUs there",
-			    l->entry < PAGE ? "the entry is at 0" : "too little RAM at address 0");
+		return fail(
+			EXIT_REFUSED,
+			"config: %s, expected loadable RAM for all of the first MiB and an entry "
+			"behind its first page: the kernel starts its other CPUs there",
+			l->entry < PAGE ? "the entry is at 0" : "too little RAM at address 0");
 	if (cmdline_max >= BOOT_PML4 - BOOT_CMDLINE)
 		cmdline_max = BOOT_PML4 - BOOT_CMDLINE - 1;
 	if (strlen(g->cmdline) > cmdline_max)
-		return fail(EXIT_USAGE, "the command line has %zu bytes, the kernel takes at most %llu",
+		return fail(EXIT_USAGE,
+			    "the command line has %zu bytes, the kernel takes at most %llu",
 			    strlen(g->cmdline), (unsigned long long)cmdline_max);
 	return EXIT_OK;
 }

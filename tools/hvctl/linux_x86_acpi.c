@@ -5,8 +5,8 @@
 #include <cloister/ports.h>
 #include "linux_x86.h"
 
-#define SYSTEM_IO    1
-#define BYTE_ACCESS  1
+#define SYSTEM_IO   1
+#define BYTE_ACCESS 1
 #define DSDT_PLACE  0x400 /* bytes; iasl decides how many of them are used */
 
 struct __attribute__((packed)) table {
