@@ -143,7 +143,7 @@ void cell_end_after_exit(uint32_t state);
  * An access that this cell may not make and that is answered harmlessly. Logs the first ones of
  * each cell, and costs little for all others.
  */
-#define DENIED_LINES 80
+#define DENIED_LINES 8
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value);
 #define cell_denied(what, address, value)                                    \
 	do {                                                                 \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * x86: I/O ports by which a cell asks for its end, for C and for assembler; as ACPI (6.5, 4.8.3.6 and
- * 4.8.3.7) has them for machines with reduced hardware. They are single bytes in the range of PCI's
- * address port, which no config can have, and the first one is where chipsets have theirs.
+ * x86: I/O ports by which a cell asks for its end, for C and for assembler; as ACPI (6.5, 4.8.3.6
+ * and 4.8.3.7) has them for machines with reduced hardware. They are single bytes in the range of
+ * PCI's address port, which no config can have, and the first one is where chipsets have theirs.
  */
 #ifndef CLOISTER_PORTS_H
 #define CLOISTER_PORTS_H

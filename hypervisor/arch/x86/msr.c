@@ -258,8 +258,7 @@ static bool without_effect(uint32_t msr, uint64_t value)
 	if (local->cpu->cell == &root_cell)
 		return false;
 	if (msr == MSR_MTRR_TYPE)
-		return value == rdmsr(msr) ||
-		       value == (rdmsr(msr) & ~(MTRR_ENABLE | MTRR_DEFAULT));
+		return value == rdmsr(msr) || value == (rdmsr(msr) & ~(MTRR_ENABLE | MTRR_DEFAULT));
 	return msr == MSR_NB_CFG && value == NB_CFG_CF8_EXT && vendor_msr_read(msr, &is);
 }
 
