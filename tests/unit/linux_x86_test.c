@@ -47,7 +47,7 @@ void linux_add(struct linux_guest *g, const char *what, const void *data, size_t
 	       uint64_t address)
 {
 	assert_true(g->count < LINUX_PIECES);
-	g->pieces[g->count++] = (struct linux_piece){ what, data, size, address };
+	g->pieces[g->count++] = (struct piece){ what, data, size, address };
 }
 
 static struct setup_header *header(void)
@@ -167,7 +167,7 @@ static void configs(void **state)
 	SPOIL(ram_count, 0, "entry");
 }
 
-static const struct linux_piece *find(const struct linux_guest *g, const char *what)
+static const struct piece *find(const struct linux_guest *g, const char *what)
 {
 	for (unsigned int i = 0; i < g->count; i++)
 		if (!strcmp(g->pieces[i].what, what))
@@ -179,7 +179,7 @@ static const struct linux_piece *find(const struct linux_guest *g, const char *w
 static void layout(void **state)
 {
 	struct linux_guest g = guest();
-	const struct linux_piece *boot, *code;
+	const struct piece *boot, *code;
 	const struct boot_params *p;
 	uint64_t end = 0;
 
