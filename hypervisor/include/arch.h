@@ -107,7 +107,7 @@ void arch_flush_devices(void);
 void arch_poll_devices(void);
 
 /* Start of a cell: where its first CPU begins. */
-void arch_cell_entry(const struct cell *cell, struct arch_start *start);
+void arch_cell_entry(struct cell *cell, struct arch_start *start);
 
 /*
  * The interrupt line of the cell's virtual UART has changed. On any CPU, with the UART's lock held:

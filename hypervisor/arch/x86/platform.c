@@ -110,7 +110,7 @@ void arch_cell_exit(struct cell *cell)
 	page_free(cell->arch.msr_bitmap, MSR_BITMAP_PAGES);
 }
 
-void arch_cell_entry(const struct cell *cell, struct arch_start *start)
+void arch_cell_entry(struct cell *cell, struct arch_start *start)
 {
 	start->kind = START_FLAT;
 	start->address = cell->config->entry;
