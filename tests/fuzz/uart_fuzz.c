@@ -4,6 +4,7 @@
  * then bit 3: write the second byte, bit 4: type as many bytes as it says instead.
  */
 #include "fuzz.h"
+#include <arch.h>
 #include <uart.h>
 #include <cloister/info.h>
 
@@ -16,6 +17,7 @@ static struct {
 	uint8_t queue[UART_RX_SIZE];	/* oldest first */
 	unsigned int queued;
 	bool empty_event; /* the transmitter became empty since IIR said so */
+	bool line;	  /* of the interrupt, as the architecture was told */
 	uint64_t sent;
 	char output[CL_CONSOLE_SIZE];
 } model;
@@ -23,6 +25,12 @@ static struct {
 void cpu_relax(void)
 {
 	require(false, "the lock is taken");
+}
+
+void arch_uart_line(struct cell *cell, bool active)
+{
+	require(!cell && active == !model.line, "told of no change");
+	model.line = active;
 }
 
 static bool dlab(void)
@@ -64,6 +72,12 @@ static uint8_t model_iir(void)
 		return fifo | 0x02;
 	}
 	return fifo | 0x01;
+}
+
+static bool model_interrupt(void)
+{
+	return (model.registers[1] & 1 && model.queued) ||
+	       (model.registers[1] & 2 && model.empty_event);
 }
 
 static uint8_t model_read(unsigned int reg)
@@ -121,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(memory, 0, sizeof(memory));
 	memset(&model, 0, sizeof(model));
 	memset(&uart, 0xa5, sizeof(uart));
-	uart_init(&uart, ring, &written);
+	uart_init(&uart, NULL, ring, &written);
 	model.dll = 1;
 
 	while (in.at < in.end) {
@@ -146,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			require(ours == theirs, "register %u: %#x, model %#x", reg, ours, theirs);
 		}
 		require(!uart.lock.taken, "lock");
+		require(model.line == model_interrupt(), "interrupt line is %d", model.line);
 		require(uart.rx_head < UART_RX_SIZE && uart.rx_count == model.queued,
 			"head %u, count %u, model %u", uart.rx_head, uart.rx_count, model.queued);
 		require(written == model.sent, "written %lu", written);

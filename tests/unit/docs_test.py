@@ -131,7 +131,7 @@ class Hvctl(unittest.TestCase):
 
     def test_completion_runs(self):
         self.assertEqual(self.complete("hvctl sta"), ["status", "stats"])
-        self.assertEqual(self.complete("hvctl cell l"), ["load", "list"])
+        self.assertEqual(self.complete("hvctl cell l"), ["load", "linux", "list"])
         self.assertEqual(self.complete("hvctl cell list --j"), ["--json"])
         self.assertEqual(self.complete("hvctl --json cell cr"), ["create"])
         self.assertEqual(self.complete("hvctl log --severity w"), ["warning"])

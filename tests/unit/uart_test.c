@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The virtual 16550A, as drivers of operating systems probe and use it. */
+#include <arch.h>
 #include <uart.h>
 #include <setjmp.h>
 #include <string.h>
@@ -25,20 +26,26 @@ enum {
 #define IIR_THRE    0x02
 #define IIR_RX	    0x04
 
-/* Does it ask for its interrupt? Looked up in a copy: reading the register can change it. */
-static bool uart_interrupt(const struct uart *uart)
-{
-	struct uart copy = *uart;
-
-	return !(uart_read(&copy, 2) & 1);
-}
-
 static struct uart uart;
 static char ring[CL_CONSOLE_SIZE + 1];
 static uint64_t written;
 
+/* What the architecture has been told of the line. */
+static struct cell *const owner = (struct cell *)&uart;
+static bool line;
+static unsigned int edges;
+
 void cpu_relax(void)
 {
+}
+
+void arch_uart_line(struct cell *cell, bool active)
+{
+	assert_ptr_equal(cell, owner);
+	assert_int_equal(active, !line);
+	assert_true(uart.lock.taken);
+	line = active;
+	edges++;
 }
 
 static int fresh(void **state)
@@ -47,7 +54,9 @@ static int fresh(void **state)
 	written = 0;
 	memset(ring, '-', sizeof(ring));
 	memset(&uart, 0xa5, sizeof(uart));
-	uart_init(&uart, ring, &written);
+	line = false;
+	edges = 0;
+	uart_init(&uart, owner, ring, &written);
 	return 0;
 }
 
@@ -253,6 +262,49 @@ static void status_is_read_only(void **state)
 	assert_int_equal(uart_read(&uart, MSR), 0xb0);
 }
 
+/* The line says at each moment what IIR would, and it is told of once for each change. */
+static void interrupt_line(void **state)
+{
+	(void)state;
+	uart_write(&uart, IER, 0x01);
+	assert_int_equal(edges, 0);
+	assert_int_equal(receive("ab"), 2);
+	assert_true(line);
+	assert_int_equal(uart_read(&uart, RBR_THR), 'a');
+	assert_int_equal(edges, 1);
+	assert_int_equal(uart_read(&uart, RBR_THR), 'b');
+	assert_false(line);
+	assert_int_equal(edges, 2);
+
+	/* Each byte sent is an edge once IIR was read. */
+	uart_write(&uart, IER, 0x02);
+	assert_int_equal(edges, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(IIR_ID(uart_read(&uart, IIR_FCR)), IIR_THRE);
+		assert_false(line);
+		uart_write(&uart, RBR_THR, 'c');
+		uart_write(&uart, RBR_THR, 'd');
+		assert_true(line);
+		assert_int_equal(edges, 5 + 2 * i);
+	}
+	uart_write(&uart, IER, 0x00);
+	assert_false(line);
+
+	/* A cell that starts again: nothing is pending, enabled or to be read. */
+	uart_write(&uart, IER, 0x03);
+	assert_int_equal(receive("e"), 1);
+	assert_true(line);
+	edges = 0;
+	uart_restart(&uart);
+	line = false;
+	assert_int_equal(edges, 0);
+	assert_int_equal(uart_read(&uart, LSR), 0x60);
+	assert_int_equal(uart_read(&uart, IER), 0x00);
+	assert_int_equal(receive("f"), 1);
+	assert_int_equal(uart_read(&uart, RBR_THR), 'f');
+	assert_int_equal(edges, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup(input_queue, fresh),
 		cmocka_unit_test_setup(output, fresh),
 		cmocka_unit_test_setup(status_is_read_only, fresh),
+		cmocka_unit_test_setup(interrupt_line, fresh),
 	};
 
 	return cmocka_run_group_tests_name("uart", tests, NULL, NULL);
