@@ -83,6 +83,26 @@ static int load_and_start(struct loader *l, const struct linux_guest *g)
 	return code;
 }
 
+static int find_cpus(struct region *r, struct linux_guest *g)
+{
+	const struct cl_section *section = cl_find_section(g->config, CL_SEC_CPUS);
+	struct cl_cpu_info info;
+	struct cl_cpu cpu;
+	uint32_t i;
+
+	for (i = 0; section && i < section->count; i++) {
+		cl_get_entry(section, i, &cpu, sizeof(cpu));
+		if (g->cpu_count == LINUX_CPUS || !region_cpu(r, cpu.id, &info) ||
+		    info.id != cpu.id)
+			return fail(EXIT_REFUSED,
+				    "cell '%s': CPU %u: id is %u, expected one of the %u CPUs that "
+				    "there are",
+				    g->config->name, i, cpu.id, r->info.cpus_count);
+		g->hw_ids[g->cpu_count++] = info.hw_id;
+	}
+	return EXIT_OK;
+}
+
 static int create_and_start(const struct options *o, struct linux_guest *g, size_t config_size)
 {
 	struct loader l = { .flags = CL_LOAD_FIRST };
@@ -92,7 +112,10 @@ static int create_and_start(const struct options *o, struct linux_guest *g, size
 	if (code)
 		return code;
 	g->tsc_khz = l.r.info.tsc_khz;
-	code = linux_layout(g);
+	g->gic = l.r.info.gic;
+	code = find_cpus(&l.r, g);
+	if (!code)
+		code = linux_layout(g);
 	if (code)
 		return code;
 	progress_begin("creating and loading the cell");

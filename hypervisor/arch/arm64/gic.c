@@ -140,6 +140,7 @@ int gic_init(const struct cl_config *config)
 	int err;
 
 	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
+	info.head.gic = gic;
 	gic_is_v2 = gic.version == 2;
 	gic_dist_phys = gic.dist_phys;
 	dist_size = gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
