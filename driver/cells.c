@@ -4,6 +4,7 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -260,7 +261,7 @@ int cl_cell_start(u32 id, char *message)
 
 	if (!cell)
 		return -ENOENT;
-	result = cl_hypercall(CL_HC_CELL_START, id, 0, 0);
+	result = cl_hypercall(CL_HC_CELL_START, id, ktime_get_real_ns(), 0);
 	if (result == -EBUSY)
 		cl_say(message, "cell '%s' runs already: hvctl cell shutdown %s comes first",
 		       cell->config->name, cell->config->name);

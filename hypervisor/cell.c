@@ -561,7 +561,7 @@ static void fill_comm(struct cell *cell)
 	arch_fill_comm(comm);
 }
 
-static int64_t start_locked(struct cell *cell)
+static int64_t start_locked(struct cell *cell, uint64_t now)
 {
 	struct arch_start entry;
 	struct cl_memory region;
@@ -589,6 +589,7 @@ static int64_t start_locked(struct cell *cell)
 	if (cell->comm)
 		fill_comm(cell);
 	cell->denied = 0;
+	cell->start_ns = now;
 	uart_restart(&cell->uart);
 	arch_cell_entry(cell, &entry);
 	cl_get_entry(cl_find_section(cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
@@ -730,9 +731,17 @@ int64_t cell_set_loadable(uint64_t id)
 	return with_lock(id, set_loadable_locked);
 }
 
-int64_t cell_start(uint64_t id)
+int64_t cell_start(uint64_t id, uint64_t now)
 {
-	return with_lock(id, start_locked);
+	struct cell *cell;
+	int64_t result;
+
+	if (!lock_try(&management))
+		return -EAGAIN;
+	cell = managed_cell(id);
+	result = is_locked(cell) ? -EPERM : start_locked(cell, now);
+	lock_drop(&management);
+	return result;
 }
 
 int64_t cell_destroy(uint64_t id)
@@ -922,11 +931,19 @@ void cell_fail(const char *fmt, ...)
 	end_cell(cell, CL_STATE_FAILED);
 }
 
+static void log_end(const struct cell *cell, uint32_t state)
+{
+	log_write(CL_LOG_INFO, cell->id,
+		  state == CL_STATE_RESET ? "cell '%s' (%u) asks for a restart"
+					  : "cell '%s' (%u) shut down",
+		  cell->info->name, cell->id);
+}
+
 void cell_shut_down(void)
 {
 	struct cell *cell = arch_this_cpu()->cell;
 
-	log_write(CL_LOG_INFO, cell->id, "cell '%s' (%u) shut down", cell->info->name, cell->id);
+	log_end(cell, CL_STATE_SHUT_DOWN);
 	end_cell(cell, CL_STATE_SHUT_DOWN);
 }
 
@@ -934,9 +951,22 @@ void cell_reset(void)
 {
 	struct cell *cell = arch_this_cpu()->cell;
 
-	log_write(CL_LOG_INFO, cell->id, "cell '%s' (%u) asks for a restart", cell->info->name,
-		  cell->id);
+	log_end(cell, CL_STATE_RESET);
 	end_cell(cell, CL_STATE_RESET);
+}
+
+void cell_end_after_exit(uint32_t state)
+{
+	struct cell *cell = arch_this_cpu()->cell;
+
+	/* It has asked before, and has not come to an end yet. */
+	if (READ_ONCE(cell->info->state) != CL_STATE_RUNNING)
+		return;
+	log_end(cell, state);
+	for_each_cpu_in(cell, i)
+		cpu_post(&cpus[i], CPU_EV_PARK);
+	/* Last, as in end_cell(). */
+	__atomic_store_n(&cell->info->state, state, __ATOMIC_RELEASE);
 }
 
 void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uint64_t value)

@@ -48,7 +48,7 @@ static int64_t root_call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t
 	case CL_HC_CELL_SET_LOADABLE:
 		return cell_set_loadable(arg0);
 	case CL_HC_CELL_START:
-		return cell_start(arg0);
+		return cell_start(arg0, arg1);
 	case CL_HC_CELL_DESTROY:
 		return cell_destroy(arg0);
 	case CL_HC_CELL_SCRUB:

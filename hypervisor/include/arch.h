@@ -106,7 +106,7 @@ void arch_flush_devices(void);
 /* Log what devices were refused since the last call. Under the management lock. */
 void arch_poll_devices(void);
 
-/* Start of a cell: where its first CPU begins. */
+/* Start of a cell: what it has of virtual devices is as after a reset; where its first CPU begins. */
 void arch_cell_entry(struct cell *cell, struct arch_start *start);
 
 /*

@@ -46,6 +46,7 @@ struct cell {
 	bool loadable;	      /* root has access to the loadable regions */
 	bool locked;	      /* started with CL_CELL_LOCKED: root cannot manage it */
 	uint64_t scrubbed;    /* bytes already zeroed after destroy */
+	uint64_t start_ns;    /* root's clock at the start: ns since 1970, 0: not known */
 	uint32_t denied;      /* refused accesses so far, to log only the first ones */
 	struct uart uart;
 	struct arch_cell arch;
@@ -82,7 +83,7 @@ int cell_refuse(int error, const char *object, const char *field, uint64_t found
 /* Management calls of root; see <cloister/hypercall.h>. Each takes the management lock. */
 int64_t cell_create(uint64_t config_phys, uint64_t size);
 int64_t cell_set_loadable(uint64_t id);
-int64_t cell_start(uint64_t id);
+int64_t cell_start(uint64_t id, uint64_t now);
 int64_t cell_destroy(uint64_t id);
 int64_t cell_scrub(uint64_t id);
 int64_t cell_state(uint64_t id);
@@ -125,6 +126,12 @@ void cell_shut_down(void);
 
 /* The same, and it is to be loaded and started again: CL_STATE_RESET. */
 void cell_reset(void);
+
+/*
+ * Either of them (CL_STATE_SHUT_DOWN, CL_STATE_RESET) in an exit that goes on: returns, and this CPU
+ * parks with the kick that has been sent to it.
+ */
+void cell_end_after_exit(uint32_t state);
 
 /*
  * An access that this cell may not make and that is answered harmlessly. Logs the first ones of

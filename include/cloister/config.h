@@ -22,8 +22,9 @@
 /* struct cl_config.flags */
 #define CL_CELL_ROOT 0x0001 /* the root cell's config: needs a platform section */
 /*
- * Give the cell a virtual UART. x86: a 16550A at COM1 (ports 0x3f8-0x3ff); arm64: a PL011 at
- * CL_VUART_ADDRESS, with the interrupt CL_VUART_INTID.
+ * Give the cell a virtual UART. x86: a 16550A at COM1 (ports 0x3f8-0x3ff), whose interrupt is pin
+ * CL_VUART_PIN of an IOAPIC at CL_VUART_CHIP; arm64: a PL011 at CL_VUART_ADDRESS,
+ * with the interrupt CL_VUART_INTID.
  */
 #define CL_CELL_VUART 0x0002
 /*
@@ -51,6 +52,22 @@
 #define CL_VUART_SIZE	 0x1000
 /* Its interrupt: shared, a level. None with CL_CELL_DIRECT_IRQ. */
 #define CL_VUART_INTID 33
+
+/* x86: guest-physical address of the IOAPIC with the virtual UART's pin, one page; a cell with
+ * CL_CELL_VUART has nothing else there, and can have other pins of the hardware's at this address. */
+#define CL_VUART_CHIP 0xfec00000
+#define CL_VUART_PIN  4
+
+/*
+ * x86: how a cell asks for its end, as ACPI (6.5, 4.8.3.6 and 4.8.3.7) has it for machines with
+ * reduced hardware. Bytes in the range of PCI's address port, which no cell has and where chipsets
+ * have the first one.
+ */
+#define CL_PORT_RESET	      0xcf9
+#define CL_PORT_SLEEP_CONTROL 0xcfa
+#define CL_PORT_SLEEP_STATUS  0xcfb
+#define CL_RESET_VALUE	      0x06 /* bit 2 counts */
+#define CL_SLEEP_TYPE_OFF     5	   /* S5 */
 
 struct cl_config {
 	char magic[8];	      /* CL_CONFIG_MAGIC */

@@ -30,7 +30,10 @@ enum cl_hypercall {
 	CL_HC_CELL_CREATE = 2,
 	/* root: stop cell arg0 if it runs, and let root write its loadable regions. */
 	CL_HC_CELL_SET_LOADABLE = 3,
-	/* root: start cell arg0 at its entry; root loses access to its loadable regions. */
+	/*
+	 * root: start cell arg0 at its entry; root loses access to its loadable regions. arg1: the
+	 * time of day, in ns since 1970, for cells that ask; 0: not known.
+	 */
 	CL_HC_CELL_START = 4,
 	/* root: stop cell arg0; its CPUs go back to root, parked until they get a start IPI. */
 	CL_HC_CELL_DESTROY = 5,

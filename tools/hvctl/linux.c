@@ -62,6 +62,39 @@ static bool read_input(const char *path, size_t max, void **data, size_t *size)
 	return *data;
 }
 
+static bool find_cpu(struct region *r, uint32_t id, uint32_t *hw_id)
+{
+	struct cl_cpu_info cpu;
+	uint32_t i;
+
+	for (i = 0; i < r->info.cpus_count; i++) {
+		if (!region_cpu(r, i, &cpu) || cpu.cell == CL_NO_CELL || cpu.id != id)
+			continue;
+		*hw_id = cpu.hw_id;
+		return true;
+	}
+	return false;
+}
+
+static int find_cpus(struct region *r, struct linux_guest *g)
+{
+	const struct cl_section *section = cl_find_section(g->config, CL_SEC_CPUS);
+	struct cl_cpu cpu;
+
+	for (; section && g->cpu_count < section->count; g->cpu_count++) {
+		cl_get_entry(section, g->cpu_count, &cpu, sizeof(cpu));
+		if (g->cpu_count == CL_COMM_MAX_CPUS)
+			return fail(EXIT_REFUSED, "config: %u CPUs, expected at most %u",
+				    section->count, CL_COMM_MAX_CPUS);
+		if (!find_cpu(r, cpu.id, &g->hw_ids[g->cpu_count]))
+			return fail(EXIT_REFUSED,
+				    "CPU %u: id %u, expected one of the machine's %u CPUs; see "
+				    "hvctl cell list",
+				    g->cpu_count, cpu.id, r->info.cpus_count);
+	}
+	return EXIT_OK;
+}
+
 /* From here on there is a cell; it does not stay if it cannot run. */
 static int load_and_start(struct loader *l, const struct linux_guest *g)
 {
@@ -81,26 +114,6 @@ static int load_and_start(struct loader *l, const struct linux_guest *g)
 			       "destroy the cell again");
 	}
 	return code;
-}
-
-static int find_cpus(struct region *r, struct linux_guest *g)
-{
-	const struct cl_section *section = cl_find_section(g->config, CL_SEC_CPUS);
-	struct cl_cpu_info info;
-	struct cl_cpu cpu;
-	uint32_t i;
-
-	for (i = 0; section && i < section->count; i++) {
-		cl_get_entry(section, i, &cpu, sizeof(cpu));
-		if (g->cpu_count == LINUX_CPUS || !region_cpu(r, cpu.id, &info) ||
-		    info.id != cpu.id)
-			return fail(EXIT_REFUSED,
-				    "cell '%s': CPU %u: id is %u, expected one of the %u CPUs that "
-				    "there are",
-				    g->config->name, i, cpu.id, r->info.cpus_count);
-		g->hw_ids[g->cpu_count++] = info.hw_id;
-	}
-	return EXIT_OK;
 }
 
 static int create_and_start(const struct options *o, struct linux_guest *g, size_t config_size)

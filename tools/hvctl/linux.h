@@ -3,11 +3,11 @@
 #ifndef HVCTL_LINUX_H
 #define HVCTL_LINUX_H
 
+#include <cloister/comm.h>
 #include <cloister/config.h>
 #include "hvctl.h"
 
 #define LINUX_PIECES 16
-#define LINUX_CPUS   256
 
 /* Something that is loaded at a guest-physical address. */
 struct linux_piece {
@@ -19,9 +19,9 @@ struct linux_piece {
 
 struct linux_guest {
 	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
-	const struct cl_config *config; /* checked */
-	uint32_t tsc_khz;		/* frequency of the counter, as in struct cl_info */
-	uint32_t hw_ids[LINUX_CPUS];	/* of the config's CPUs, as in struct cl_cpu_info */
+	const struct cl_config *config;	   /* checked */
+	uint32_t tsc_khz;		   /* frequency of the counter, as in struct cl_info */
+	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* of the config's CPUs, as in struct cl_comm */
 	unsigned int cpu_count;
 	struct cl_gic gic; /* arm64 */
 	const char *kernel_path, *initrd_path, *dtb_path;

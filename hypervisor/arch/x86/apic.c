@@ -138,6 +138,11 @@ void arch_cpu_kick(struct cpu *cpu)
 	icr_send(MODE_NMI << 8 | ICR_ASSERT, cpu->hw_id);
 }
 
+void apic_send_fixed(const struct cpu *cpu, unsigned int vector)
+{
+	icr_send(vector | ICR_ASSERT, cpu->hw_id);
+}
+
 /* Called for each stray interrupt while x86_drain_interrupt() drains them. */
 void apic_drained(void)
 {

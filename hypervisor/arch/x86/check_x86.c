@@ -42,13 +42,22 @@ int x86_check_irqchip(struct check *c, const struct cl_irqchip *chip)
 			"the registers of an IOAPIC (the local APIC at @ is everybody's own)");
 	if (chip->first)
 		return refuse(c, "first", chip->first, 0, "@ on x86");
+	if (c->config->flags & CL_CELL_VUART && chip->address == CL_VUART_CHIP &&
+	    chip->pins[0] & 1ULL << CL_VUART_PIN)
+		return refuse(c, "pins", chip->pins[0], 1ULL << CL_VUART_PIN,
+			      "pins without that of @: CL_CELL_VUART puts the virtual UART's "
+			      "interrupt there");
 	return 0;
 }
 
 int x86_check_region(struct check *c, const struct cl_memory *m)
 {
-	const struct range apic = { LOCAL_APIC, PAGE };
+	const struct range apic = { LOCAL_APIC, PAGE }, chip = { CL_VUART_CHIP, PAGE };
 
+	if (c->config->flags & CL_CELL_VUART && overlap(virt_range(m), chip))
+		return refuse(c, "virt", m->virt, CL_VUART_CHIP,
+			      "addresses without the page at @: CL_CELL_VUART puts the virtual "
+			      "UART's interrupt controller there");
 	if (overlap(virt_range(m), apic))
 		return refuse(c, "virt", m->virt, LOCAL_APIC,
 			      "addresses without the page at @: the local APIC is there");

@@ -45,6 +45,8 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 			*c = SIGNATURE_C;
 			*d = SIGNATURE_D;
 		}
+		if (leaf >> 8 == KVM_LEAF >> 8)
+			kvm_clock_cpuid(leaf, a, b, c, d);
 	}
 	if (!root)
 		vendor_cpuid_filter(leaf, sub, a, b, c, d);

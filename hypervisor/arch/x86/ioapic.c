@@ -10,15 +10,18 @@
 #define INDEX		0x00
 #define DATA		0x10
 #define REG_EOI		0x40
+#define REG_VERSION	0x01
 #define REG_ARBITRATION 0x02 /* after id and version; nothing from here to the entries */
 #define REG_REDIRECTION 0x10 /* two 32-bit registers per pin */
 #define MAX_PINS	120
-#define ENTRY_MASKED	BIT(16)
 /* Low half: delivery mode, destination mode. High half: format of the interrupt remapping unit. */
 #define ENTRY_MODE(low)	 ((low) >> 8 & 7)
 #define ENTRY_LOGICAL	 BIT(11)
 #define ENTRY_REMAPPABLE BIT(16)
 #define MODE_EXTINT	 7
+
+/* Of a chip that has no pin but the virtual one: 24 pins, as the usual ones have, and an EOI register. */
+#define VIRTUAL_VERSION 0x170020
 
 static struct lock hardware_lock;
 
@@ -90,7 +93,7 @@ void ioapic_move(const struct cell *cell, bool to_cell)
 				continue;
 			lock_take(&hardware_lock);
 			registers[INDEX / 4] = REG_REDIRECTION + 2 * pin;
-			registers[DATA / 4] = ENTRY_MASKED;
+			registers[DATA / 4] = IOAPIC_MASKED;
 			registers[INDEX / 4] = REG_REDIRECTION + 2 * pin + 1;
 			registers[DATA / 4] = to_cell ? cpus[first.id].hw_id << 24 : 0;
 			lock_drop(&hardware_lock);
@@ -112,7 +115,7 @@ void ioapic_move(const struct cell *cell, bool to_cell)
  * cell's CPU has a logical id. What is in the format of the interrupt remapping unit names an entry
  * of a table in root's memory, which we do not see.
  */
-static bool entry_allowed(const struct cell *cell, unsigned int index, uint32_t value,
+bool ioapic_entry_allowed(const struct cell *cell, unsigned int index, uint32_t value,
 			  uint32_t other_half)
 {
 	uint32_t low = index & 1 ? other_half : value, high = index & 1 ? value : other_half;
@@ -120,7 +123,7 @@ static bool entry_allowed(const struct cell *cell, unsigned int index, uint32_t 
 	bool own_cpu = cpu_of_apic_id[dest] != 0xff && cell_has_cpu(cell, cpu_of_apic_id[dest]);
 
 	if (cell == &root_cell) {
-		if (low & ENTRY_MASKED || high & ENTRY_REMAPPABLE)
+		if (low & IOAPIC_MASKED || high & ENTRY_REMAPPABLE)
 			return true;
 		return (ENTRY_MODE(low) <= 1 || ENTRY_MODE(low) == MODE_EXTINT) &&
 		       (low & ENTRY_LOGICAL || own_cpu);
@@ -139,6 +142,34 @@ static bool audited_pin(const struct cell *cell, const struct cl_irqchip *chip, 
 			    write ? CL_AUDIT_WRITE : CL_AUDIT_READ, guest_rip()) == AUDIT_ALLOW;
 }
 
+/*
+ * A write to a redirection entry that is refused. Not worth a line if the pin is masked and stays so:
+ * operating systems mask what they find before they use any.
+ */
+static void entry_denied(const char *what, unsigned int index, uint32_t value, uint32_t other_half)
+{
+	if (!((index & 1 ? other_half : value) & IOAPIC_MASKED))
+		cell_denied(what, index, value);
+}
+
+/* The data register of what no hardware is behind. */
+static void virtual_access(struct cell *cell, bool write, unsigned int index, uint32_t *value)
+{
+	unsigned int pin = (index - REG_REDIRECTION) / 2;
+
+	if (index < REG_REDIRECTION) {
+		*value = index == REG_VERSION ? VIRTUAL_VERSION : 0;
+	} else if (!uart_pin_is(cell, CL_VUART_CHIP, pin)) {
+		if (write)
+			entry_denied("IOAPIC pin", index, *value, IOAPIC_MASKED);
+		*value = IOAPIC_MASKED;
+	} else if (!write) {
+		*value = uart_pin_read(cell, index);
+	} else if (!uart_pin_write(cell, index, *value)) {
+		entry_denied("IOAPIC entry", index, *value, uart_pin_read(cell, index ^ 1));
+	}
+}
+
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
 		   uint32_t *value)
 {
@@ -146,23 +177,33 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 	const struct cl_irqchip *chip = find_chip(cell, address);
 	uint32_t index = cell->arch.ioapic_select & 0xff;
 	unsigned int offset = address & 0xfff;
+	bool has_uart = uart_pin_is(cell, address & PAGE_MASK, CL_VUART_PIN);
+	uint32_t other_half = 0;
 	bool allowed;
 
-	if (!chip)
+	if (!chip && !has_uart)
 		return false;
 	if (size != 4) {
 		cell_denied("access of this size to IOAPIC", address, size);
 		*value = ~0U;
 		return true;
 	}
-	registers = window(WINDOW_MMIO, chip->address, PTE_RW | PTE_PCD | PTE_PWT);
-	switch (offset) {
-	case INDEX:
+	if (offset == INDEX) {
 		if (write)
 			cell->arch.ioapic_select = *value;
 		else
 			*value = cell->arch.ioapic_select;
-		break;
+		return true;
+	}
+	if (!chip || (has_uart && index / 2 == (REG_REDIRECTION + 2 * CL_VUART_PIN) / 2)) {
+		if (offset == DATA)
+			virtual_access(cell, write, index, value);
+		else
+			*value = 0;
+		return true;
+	}
+	registers = window(WINDOW_MMIO, chip->address, PTE_RW | PTE_PCD | PTE_PWT);
+	switch (offset) {
 	case DATA:
 		/* What other chips do with registers that they do not have nobody can say. */
 		if (index > REG_ARBITRATION && index < REG_REDIRECTION) {
@@ -172,15 +213,17 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2) &&
 		    !audited_pin(cell, chip, (index - REG_REDIRECTION) / 2, write)) {
 			if (write && cell != &root_cell)
-				cell_denied("IOAPIC pin", (index - REG_REDIRECTION) / 2, *value);
-			*value = ENTRY_MASKED;
+				entry_denied("IOAPIC pin", index, *value, IOAPIC_MASKED);
+			*value = IOAPIC_MASKED;
 			break;
 		}
 		if (write && index < REG_REDIRECTION && cell != &root_cell)
 			break;
 		lock_take(&hardware_lock);
+		if (write && index >= REG_REDIRECTION)
+			other_half = read_register(registers, index ^ 1);
 		allowed = !write || index < REG_REDIRECTION ||
-			  entry_allowed(cell, index, *value, read_register(registers, index ^ 1));
+			  ioapic_entry_allowed(cell, index, *value, other_half);
 		registers[INDEX / 4] = index;
 		if (!write)
 			*value = registers[DATA / 4];
@@ -188,7 +231,7 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 			registers[DATA / 4] = *value;
 		lock_drop(&hardware_lock);
 		if (!allowed)
-			cell_denied("IOAPIC entry", index, *value);
+			entry_denied("IOAPIC entry", index, *value, other_half);
 		break;
 	case REG_EOI:
 		if (write && cell == &root_cell)

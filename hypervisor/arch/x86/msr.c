@@ -281,6 +281,8 @@ bool msr_write(uint32_t msr, uint64_t value)
 			return true;
 		break;
 	}
+	if (kvm_clock_write(msr, value))
+		return true;
 	cell_denied("write to MSR", msr, value);
 	return false;
 }

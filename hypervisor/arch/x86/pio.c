@@ -148,6 +148,26 @@ uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, b
 	return value;
 }
 
+/*
+ * The ports by which a cell asks for its end. Reset: the chipsets' RST_CNT, bit 2; sleep control:
+ * SLP_EN and the type in bits 4:2 (ACPI 6.5, table 4.22). Nothing else is there.
+ */
+#define RESET_CPU	  BIT(2)
+#define SLEEP_ENABLE	  BIT(5)
+#define SLEEP_TYPE(value) ((value) >> 2 & 7)
+
+static bool power_access(uint16_t port, uint32_t value)
+{
+	if (port == CL_PORT_RESET && value & RESET_CPU)
+		cell_end_after_exit(CL_STATE_RESET);
+	else if (port == CL_PORT_SLEEP_CONTROL && value & SLEEP_ENABLE &&
+		 SLEEP_TYPE(value) == CL_SLEEP_TYPE_OFF)
+		cell_end_after_exit(CL_STATE_SHUT_DOWN);
+	else
+		return port == CL_PORT_SLEEP_STATUS;
+	return true;
+}
+
 /* Ports 0xcf8 to 0xcff, but for the address as a whole */
 static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t port,
 						 unsigned int size, bool in, uint32_t *value)
@@ -168,7 +188,7 @@ static __attribute__((noinline)) void pci_access(struct cell *cell, uint16_t por
 		 * behind that is the function that was accessed last, by whomever.
 		 */
 		native_access(port, size, in, value);
-	} else {
+	} else if (in || size != 1 || !power_access(port, *value)) {
 		refuse(cell, port, in, value);
 	}
 }

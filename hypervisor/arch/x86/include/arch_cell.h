@@ -24,6 +24,13 @@ struct arch_cpu {
 
 #define MAX_CHIPS 8
 
+/* The pin of the cell's virtual UART. */
+struct uart_pin {
+	struct lock lock;
+	uint32_t entry[2]; /* redirection entry: low half, high half */
+	bool active;	   /* the line */
+};
+
 struct arch_cell {
 	struct paging npt; /* guest-physical to host-physical */
 	uint64_t npt_phys;
@@ -36,6 +43,8 @@ struct arch_cell {
 	struct cl_irqchip chips[MAX_CHIPS];
 	unsigned int chip_count;
 	uint64_t comm_address; /* guest-physical, 0: none */
+	struct uart_pin uart_pin;
+	uint64_t start_tsc; /* the hardware's at the cell's start */
 };
 
 /* This CPU: the first word of its private page, see struct local_data. */

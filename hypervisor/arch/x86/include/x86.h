@@ -167,7 +167,7 @@ void x86_reset_registers(struct guest_regs *regs);
 void apic_init(void);
 void apic_cpu_init(struct cpu *cpu);
 void apic_reset(struct cpu *cpu); /* nothing pending, timer off, as after a reset */
-void apic_send_nmi(const struct cpu *cpu);
+void apic_send_fixed(const struct cpu *cpu, unsigned int vector); /* 16 or above */
 void apic_icr_write(uint64_t icr);		   /* by the guest, in the x2APIC layout */
 bool apic_msr_write(uint32_t msr, uint64_t value); /* moderated x2APIC registers; false: #GP */
 void apic_mmio_write(unsigned int offset, uint32_t value);
@@ -190,11 +190,32 @@ static inline uint64_t pio_result(uint64_t rax, unsigned int size, uint32_t valu
 }
 
 /* ioapic.c */
+#define IOAPIC_MASKED BIT(16)
 int ioapic_init_cell(struct cell *cell);
 void ioapic_move(const struct cell *cell, bool to_cell); /* pins between root and the cell */
 uint64_t ioapic_entry(uint64_t chip, unsigned int pin);	 /* what the hardware has */
 bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int size,
 		   uint32_t *value);
+/* Register index: low half if it is even; the other half of the same entry is other_half. */
+bool ioapic_entry_allowed(const struct cell *cell, unsigned int index, uint32_t value,
+			  uint32_t other_half);
+
+/* uart_pin.c: the pin of the virtual UART; its entry's low half has an even index */
+bool uart_pin_is(const struct cell *cell, uint64_t address, unsigned int pin);
+void uart_pin_reset(struct cell *cell);
+uint32_t uart_pin_read(struct cell *cell, unsigned int index);
+bool uart_pin_write(struct cell *cell, unsigned int index, uint32_t value); /* false: refused */
+
+/* kvm_clock.c: KVM's paravirtual clock, for cells */
+#define KVM_LEAF 0x40000100
+void kvm_clock_cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+bool kvm_clock_write(uint32_t msr, uint64_t value); /* false: not its register, or not possible */
+/* Nanoseconds are ticks, shifted left (right where shift is negative), times multiplier / 2^32. */
+struct clock_scale {
+	uint32_t multiplier;
+	int8_t shift;
+};
+struct clock_scale kvm_clock_scale(uint32_t khz);
 
 /* msr.c */
 bool msr_read(uint32_t msr, uint64_t *value);

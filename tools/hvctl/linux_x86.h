@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Linux in an x86-64 cell: what the parts of linux_layout() offer each other. */
+#ifndef HVCTL_LINUX_X86_H
+#define HVCTL_LINUX_X86_H
+
+#include <asm/bootparam.h>
+#include "linux.h"
+
+/* linux_x86_bzimage.c */
+struct bzimage {
+	struct setup_header header;
+	const char *code; /* what is loaded: the protected-mode kernel */
+	size_t code_size;
+	uint64_t memory; /* bytes that it needs from its address on until it knows the memory map */
+};
+
+/* Take a bzImage apart. EXIT_OK, or an exit code with the reason printed. */
+int bzimage_read(const char *path, const void *file, size_t size, struct bzimage *image);
+
+/* linux_x86_acpi.c */
+#define ACPI_SIZE 0x4000
+
+/*
+ * ACPI tables of a machine that has these CPUs (APIC ids), the virtual UART and nothing else, to be
+ * at a guest-physical address; the root pointer comes first. False: they need more than ACPI_SIZE
+ * bytes.
+ */
+bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count);
+
+/* linux_x86_entry.S: from the state in which a cell starts into a 64-bit kernel */
+extern const char linux_entry[], linux_entry_end[];
+extern const char linux_entry_base[];	/* 32 bits: its own guest-physical address */
+extern const char linux_entry_kernel[]; /* 64 bits: where the kernel begins */
+
+/* linux_x86_dsdt.asl, compiled */
+extern const char linux_dsdt[], linux_dsdt_end[];
+
+#endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ACPI tables of a cell: ACPI 6.5, chapter 5. Hardware-reduced: no timer, no events, no legacy. */
+#include <stddef.h>
+#include <string.h>
+#include "linux_x86.h"
+
+#define SYSTEM_IO    1
+#define BYTE_ACCESS  1
+#define DSDT_PLACE  0x400 /* bytes; iasl decides how many of them are used */
+
+struct __attribute__((packed)) table {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem[6], oem_table[8];
+	uint32_t oem_revision;
+	char creator[4];
+	uint32_t creator_revision;
+};
+
+struct __attribute__((packed)) address {
+	uint8_t space, bits, offset, access;
+	uint64_t address;
+};
+
+/* 5.2.5.3 */
+struct __attribute__((packed)) rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t length;
+	uint64_t xsdt;
+	uint8_t extended_checksum, reserved[3];
+};
+
+struct __attribute__((packed)) xsdt {
+	struct table head;
+	uint64_t tables[2];
+};
+
+/* 5.2.9; what a hardware-reduced machine ignores is not named */
+struct __attribute__((packed)) fadt {
+	struct table head;
+	uint8_t ignored[109 - 36];
+	uint16_t boot_flags;
+	uint8_t reserved;
+	uint32_t flags;
+	struct address reset;
+	uint8_t reset_value;
+	uint16_t arm_flags;
+	uint8_t minor_version;
+	uint64_t facs, dsdt;
+	uint8_t ignored2[244 - 148];
+	struct address sleep_control, sleep_status;
+	uint64_t vendor;
+};
+_Static_assert(sizeof(struct fadt) == 276, "FADT");
+_Static_assert(offsetof(struct fadt, reset) == 116 && offsetof(struct fadt, dsdt) == 140, "FADT");
+
+/* Table 5.11: no VGA, no RTC; no legacy devices and no keyboard controller by bits that are 0. */
+#define BOOT_NO_VGA 0x04
+#define BOOT_NO_RTC 0x20
+/* Table 5.10: caches can be written back; no buttons; reset register. */
+#define FLAG_WBINVD	     (1U << 0)
+#define FLAG_NO_POWER_BUTTON (1U << 4)
+#define FLAG_NO_SLEEP_BUTTON (1U << 5)
+#define FLAG_RESET	     (1U << 10)
+#define FLAG_PHYSICAL	     (1U << 19) /* a cell's interrupts have physical destinations */
+#define FLAG_REDUCED	     (1U << 20)
+
+/* 5.2.12 */
+struct __attribute__((packed)) madt {
+	struct table head;
+	uint32_t apic_address, flags;
+};
+
+struct __attribute__((packed)) madt_apic {
+	uint8_t type, length, uid, id;
+	uint32_t flags;
+};
+
+struct __attribute__((packed)) madt_x2apic {
+	uint8_t type, length;
+	uint16_t reserved;
+	uint32_t id, flags, uid;
+};
+
+struct __attribute__((packed)) madt_ioapic {
+	uint8_t type, length, id, reserved;
+	uint32_t address, first;
+};
+
+enum { MADT_APIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
+
+#define APIC_ADDRESS 0xfee00000U
+#define APIC_IDS     255 /* more have x2APIC's entries */
+#define CPU_ENABLED  1
+
+static uint8_t sum(const void *data, size_t size)
+{
+	const uint8_t *bytes = data;
+	uint8_t total = 0;
+
+	while (size--)
+		total = (uint8_t)(total + *bytes++);
+	return total;
+}
+
+static void begin(struct table *t, const char *signature, uint8_t revision)
+{
+	memcpy(t->signature, signature, 4);
+	t->revision = revision;
+	memcpy(t->oem, "CLSTR ", 6);
+	memcpy(t->oem_table, "CELL    ", 8);
+	t->oem_revision = 1;
+	memcpy(t->creator, "CLST", 4);
+	t->creator_revision = 1;
+}
+
+static void end(struct table *t, size_t length)
+{
+	t->length = (uint32_t)length;
+	t->checksum = (uint8_t)-sum(t, length);
+}
+
+static struct address io_port(uint64_t port)
+{
+	return (struct address){
+		.space = SYSTEM_IO, .bits = 8, .access = BYTE_ACCESS, .address = port
+	};
+}
+
+static void build_fadt(struct fadt *f, uint64_t dsdt)
+{
+	begin(&f->head, "FACP", 6);
+	f->minor_version = 5;
+	f->boot_flags = BOOT_NO_VGA | BOOT_NO_RTC;
+	f->flags = FLAG_WBINVD | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_RESET |
+		   FLAG_PHYSICAL | FLAG_REDUCED;
+	f->reset = io_port(CL_PORT_RESET);
+	f->reset_value = CL_RESET_VALUE;
+	f->dsdt = dsdt;
+	f->sleep_control = io_port(CL_PORT_SLEEP_CONTROL);
+	f->sleep_status = io_port(CL_PORT_SLEEP_STATUS);
+	end(&f->head, sizeof(*f));
+}
+
+/* How long the table is; nothing is written beyond `room`. */
+static size_t build_madt(struct madt *m, size_t room, const uint32_t *apic_ids, unsigned int count)
+{
+	size_t length = sizeof(*m) + sizeof(struct madt_ioapic);
+	char *at = (char *)(m + 1);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		length += apic_ids[i] < APIC_IDS ? sizeof(struct madt_apic)
+						 : sizeof(struct madt_x2apic);
+	if (length > room)
+		return length;
+	begin(&m->head, "APIC", 6);
+	m->apic_address = APIC_ADDRESS;
+	for (i = 0; i < count; i++) {
+		struct madt_apic apic = { MADT_APIC, sizeof(apic), (uint8_t)i, (uint8_t)apic_ids[i],
+					  CPU_ENABLED };
+		struct madt_x2apic x2apic = { .type = MADT_X2APIC,
+					      .length = sizeof(x2apic),
+					      .id = apic_ids[i],
+					      .flags = CPU_ENABLED,
+					      .uid = i };
+
+		if (apic_ids[i] < APIC_IDS)
+			at = (char *)memcpy(at, &apic, sizeof(apic)) + sizeof(apic);
+		else
+			at = (char *)memcpy(at, &x2apic, sizeof(x2apic)) + sizeof(x2apic);
+	}
+	memcpy(at,
+	       &(struct madt_ioapic){ .type = MADT_IOAPIC,
+				      .length = sizeof(struct madt_ioapic),
+				      .address = CL_VUART_CHIP },
+	       sizeof(struct madt_ioapic));
+	end(&m->head, length);
+	return length;
+}
+
+bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count)
+{
+	size_t dsdt_size = (size_t)(linux_dsdt_end - linux_dsdt);
+	struct {
+		struct rsdp rsdp __attribute__((aligned(16)));
+		struct xsdt xsdt __attribute__((aligned(16)));
+		struct fadt fadt __attribute__((aligned(16)));
+		char dsdt[DSDT_PLACE] __attribute__((aligned(16)));
+		char madt[] __attribute__((aligned(16)));
+	} *tables = buffer;
+	size_t room = ACPI_SIZE - offsetof(__typeof__(*tables), madt);
+
+	if (dsdt_size > sizeof(tables->dsdt))
+		return false;
+	memset(buffer, 0, ACPI_SIZE);
+	if (build_madt((struct madt *)tables->madt, room, apic_ids, count) > room)
+		return false;
+	memcpy(tables->dsdt, linux_dsdt, dsdt_size);
+	build_fadt(&tables->fadt, address + offsetof(__typeof__(*tables), dsdt));
+	begin(&tables->xsdt.head, "XSDT", 1);
+	tables->xsdt.tables[0] = address + offsetof(__typeof__(*tables), fadt);
+	tables->xsdt.tables[1] = address + offsetof(__typeof__(*tables), madt);
+	end(&tables->xsdt.head, sizeof(tables->xsdt));
+	memcpy(tables->rsdp.signature, "RSD PTR ", 8);
+	memcpy(tables->rsdp.oem, "CLSTR ", 6);
+	tables->rsdp.revision = 2;
+	tables->rsdp.length = sizeof(tables->rsdp);
+	tables->rsdp.xsdt = address + offsetof(__typeof__(*tables), xsdt);
+	tables->rsdp.checksum = (uint8_t)-sum(&tables->rsdp, 20);
+	tables->rsdp.extended_checksum = (uint8_t)-sum(&tables->rsdp, sizeof(tables->rsdp));
+	return true;
+}

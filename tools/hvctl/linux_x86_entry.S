@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The first instructions of a cell with Linux: from 32-bit protected mode, as cells start, to the
+ * kernel's 64-bit entry (Documentation/arch/x86/boot.rst of Linux, "64-bit boot protocol"). hvctl
+ * fills in linux_entry_base and linux_entry_kernel, and makes the page tables.
+ */
+#include "linux_x86_boot.h"
+
+#define CR0_PG	 0x80000000
+#define CR4_PAE	 0x20
+#define MSR_EFER 0xc0000080
+#define EFER_LME 0x100
+
+#define AT(label) (label - linux_entry)(%ebp)
+
+	.section .rodata
+	.balign 8
+	.globl linux_entry, linux_entry_end, linux_entry_base, linux_entry_kernel
+linux_entry:
+	.code32
+	.byte	0xbd			/* mov $linux_entry_base, %ebp */
+linux_entry_base:
+	.long	0
+	leal	AT(gdt), %eax
+	movl	%eax, AT(gdt_base)
+	lgdtl	AT(gdt_limit)
+	movl	%cr4, %eax
+	orl	$CR4_PAE, %eax
+	movl	%eax, %cr4
+	leal	BOOT_PML4(%ebp), %eax
+	movl	%eax, %cr3
+	movl	$MSR_EFER, %ecx
+	rdmsr
+	orl	$EFER_LME, %eax
+	wrmsr
+	movl	%cr0, %eax
+	orl	$CR0_PG, %eax
+	movl	%eax, %cr0
+	leal	AT(in_64bit), %eax
+	movl	%eax, AT(far_pointer)
+	ljmpl	*AT(far_pointer)
+
+	.code64
+in_64bit:
+	movl	$BOOT_DS, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %ss
+	movl	%ebp, %ebp		/* its upper half is not defined after a change of mode */
+	leaq	BOOT_PARAMS(%rbp), %rsi
+	jmp	*(linux_entry_kernel - linux_entry)(%rbp)
+
+	.balign 8
+gdt:
+	.quad	0, 0
+	.quad	0x00af9b000000ffff	/* BOOT_CS */
+	.quad	0x00cf93000000ffff	/* BOOT_DS */
+gdt_limit:
+	.word	. - gdt - 1
+gdt_base:
+	.long	0
+	.balign 4
+far_pointer:
+	.long	0
+	.word	BOOT_CS
+	.balign 8
+linux_entry_kernel:
+	.quad	0
+linux_entry_end:
+
+	.globl linux_dsdt, linux_dsdt_end
+linux_dsdt:
+	.incbin "linux_x86_dsdt.aml"
+linux_dsdt_end:
+
+	.section .note.GNU-stack, "", @progbits
