@@ -230,7 +230,8 @@ __attribute__((cold)) void vgic_update_pin(struct cpu *cpu)
 	bool wanted;
 
 	/* What changes from here on is told once more. */
-	__atomic_store_n(&cpu->arch.pin_changed, false, __ATOMIC_SEQ_CST);
+	WRITE_ONCE(cpu->arch.pin_changed, false);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	wanted = READ_ONCE(cpu->cell->uart.line) && READ_ONCE(pin->enabled) &&
 		 READ_ONCE(pin->target) == cpu->id;
 	if (value & LR_ACTIVE || (value & LR_PENDING && wanted))
