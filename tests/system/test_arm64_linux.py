@@ -48,6 +48,8 @@ class Shell:
         self.machine = machine
         self.count = 0
         cloister.wait_output(machine, "linux", r"^/root # ", BOOT)
+        # No line that is typed is broken.
+        self.run("stty columns 1000")
 
     def run(self, command, timeout=60):
         """Output of a command; what is typed is not the text that is waited for."""
@@ -82,7 +84,10 @@ def prepared(request, boot):
     before = cloister.Snapshot(machine)
     cloister.enable(machine, ROOT)
     cloister.start(machine, "heartbeat", "heartbeat", "period_us=1000 print_ms=1000", path="/cells/heartbeat.cell")
+    cloister.wait_output(machine, "heartbeat", "^heartbeat: 1000 ticks")
     yield machine
+    if "linux" in cloister.cells(machine):
+        machine.check("hvctl cell destroy linux", 60)
     cloister.end_heartbeat(machine, before)
 
 
@@ -167,7 +172,7 @@ def test_reboots(prepared):
     for PSCI, where that fits the machine."""
     machine = prepared
     shell = start(machine)
-    first = shell.run("grep ' _text$' /proc/kallsyms").split()[0]
+    first = shell.run("grep ' _stext$' /proc/kallsyms").split()[0]
     assert int(first, 16)
     shell.type("reboot -f")
     cloister.wait_state(machine, "linux", "reset")
@@ -176,8 +181,8 @@ def test_reboots(prepared):
     tree = "--dtb /root/tree.dtb" if machine.gic == 3 else ""
     shell = start(machine, tree)
     assert shell.run("nproc").strip() == "2"
-    assert shell.run("grep ' _text$' /proc/kallsyms").split()[0] != first
+    assert shell.run("grep ' _stext$' /proc/kallsyms").split()[0] != first
     if tree:
-        assert shell.run("cat /proc/device-tree/a-node/compatible").strip("\0\n") == "of,the-tree"
-        assert shell.run("cat /proc/device-tree/psci/method").strip("\0\n") == "smc"
+        assert shell.run("tr '\\0' '\\n' </proc/device-tree/a-node/compatible").strip() == "of,the-tree"
+        assert shell.run("tr '\\0' '\\n' </proc/device-tree/psci/method").strip() == "smc"
     machine.check("hvctl cell destroy linux", 60)
