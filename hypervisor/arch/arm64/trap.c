@@ -5,6 +5,7 @@
 #include <decode.h>
 #include <log.h>
 #include <mmio.h>
+#include <vpin.h>
 #include <cloister/hypercall.h>
 
 #define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
@@ -378,18 +379,20 @@ static inline bool gic_bits(struct guest_regs *regs, uint32_t iss)
 	unsigned int rt = ISS_SRT(iss);
 	uint64_t word = offset / 4 % 32;
 	const struct cell *cell = local->cpu->cell;
+	bool with_pin = word == cell->arch.pin_word;
 	uint32_t mine;
 
 	if (unlikely(offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER || offset & 3 ||
-		     word <= cell->arch.pin_word || rt >= EARLY_REGS || iss & ISS_SSE ||
-		     ISS_SAS(iss) != 2))
+		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2 ||
+		     (with_pin && iss & ISS_WNR && regs->x[rt] & VPIN_BIT)))
 		return gic_plain(regs, address, iss);
 	local->exits[CL_EXIT_IRQ_CHIP]++;
 	mine = cell->arch.spis[word];
 	if (iss & ISS_WNR)
 		mmio_write32(gicd + offset, (uint32_t)regs->x[rt] & mine);
 	else
-		regs->x[rt] = mmio_read32(gicd + offset) & mine;
+		regs->x[rt] = (mmio_read32(gicd + offset) & mine) |
+			      (with_pin ? vpin_state(cell, offset) : 0);
 	guest_skip();
 	return true;
 }

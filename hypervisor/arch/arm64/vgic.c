@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void inject(bool v2, uint64_t value
 }
 
 /* The list register that has this interrupt, which is not of the hardware; -1: none. */
-static __attribute__((noinline)) int find_lr(unsigned int intid)
+static inline __attribute__((always_inline)) int look_for_lr(unsigned int intid)
 {
 	uint64_t in_use = ~gic_free_lrs() & all_lrs;
 
@@ -126,11 +126,16 @@ static __attribute__((noinline)) int find_lr(unsigned int intid)
 	return -1;
 }
 
+static __attribute__((noinline)) int find_lr(unsigned int intid)
+{
+	return look_for_lr(intid);
+}
+
 /* Interrupts without an active state in the hardware: once more while in a list register is once. */
 static bool inject_software(unsigned int intid, uint8_t priority)
 {
 	uint64_t free = gic_free_lrs();
-	int lr = likely(free == all_lrs) ? -1 : find_lr(intid);
+	int lr = likely(free == all_lrs) ? -1 : look_for_lr(intid);
 
 	if (lr >= 0)
 		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);

@@ -42,19 +42,14 @@ void vpin_direct(struct cell *cell, const struct cpu *cpu)
 	tell_target(cpu->id);
 }
 
-/* Written and read as if it were always an unlatched level: making it pending does nothing. */
+/* An unlatched level: to make it pending, or no longer pending, does nothing. */
 void vpin_access_bit(struct cell *cell, unsigned int reg, bool write, uint64_t *value)
 {
 	struct virtual_pin *pin = &cell->arch.pin;
-	uint32_t bit = 1U << CL_VUART_INTID % 32;
-	bool is_enable = reg == GIC_ISENABLER || reg == GIC_ICENABLER;
-	bool is_pending = reg == GIC_ISPENDR || reg == GIC_ICPENDR;
 
 	if (!write) {
-		if ((is_enable && READ_ONCE(pin->enabled)) ||
-		    (is_pending && READ_ONCE(cell->uart.line)) || reg == GIC_IGROUPR)
-			*value |= bit;
-	} else if (is_enable && *value & bit) {
+		*value |= reg == GIC_IGROUPR ? VPIN_BIT : vpin_state(cell, reg);
+	} else if ((reg == GIC_ISENABLER || reg == GIC_ICENABLER) && *value & VPIN_BIT) {
 		WRITE_ONCE(pin->enabled, reg == GIC_ISENABLER);
 		tell_target(READ_ONCE(pin->target));
 	}

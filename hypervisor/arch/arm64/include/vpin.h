@@ -12,6 +12,19 @@ static inline bool vpin_is(const struct cell *cell, unsigned int intid)
 	return cell->arch.pin_word && intid == CL_VUART_INTID;
 }
 
+#define VPIN_BIT (1U << CL_VUART_INTID % 32)
+
+/* What is read of it at an offset from GIC_ISENABLER on: it is never active, as nothing latches it.
+ */
+static inline uint32_t vpin_state(const struct cell *cell, uint64_t offset)
+{
+	bool state = offset < GIC_ISPENDR     ? READ_ONCE(cell->arch.pin.enabled)
+		     : offset < GIC_ISACTIVER ? READ_ONCE(cell->uart.line)
+					      : false;
+
+	return state ? VPIN_BIT : 0;
+}
+
 /* Before the cell starts: off, to the first CPU. */
 void vpin_reset(struct cell *cell);
 
