@@ -171,7 +171,7 @@ def test_boots(prepared):
     machine.check("hvctl cell destroy linux", 60)
 
 
-@on(("6.1", 3), ("6.12", 2))
+@on(("6.1", 3))
 def test_reboots(prepared):
     """The cell waits for root then, which starts a kernel elsewhere in its address space; with a tree of its own, and SMC
     for PSCI, where that fits the machine."""
