@@ -104,12 +104,14 @@ static int64_t cpu_suspend(void)
 }
 
 /* Root ends the machine; another cell itself. */
-static void end_system(struct guest_regs *regs, void (*end)(void))
+static void end_system(struct guest_regs *regs, bool reset)
 {
 	if (local->cpu->cell == &root_cell)
 		firmware_call(regs->x);
+	else if (reset)
+		cell_reset();
 	else
-		end();
+		cell_shut_down();
 }
 
 static int64_t psci_features(uint32_t function)
@@ -165,10 +167,8 @@ static bool psci_call(struct guest_regs *regs, uint32_t function)
 		x[0] = NO_TRUSTED_OS;
 		return true;
 	case PSCI_SYSTEM_OFF:
-		end_system(regs, cell_shut_down);
-		return true;
 	case PSCI_SYSTEM_RESET:
-		end_system(regs, cell_reset);
+		end_system(regs, (function & ~SMCCC_64) == PSCI_SYSTEM_RESET);
 		return true;
 	case PSCI_FEATURES:
 		x[0] = (uint64_t)psci_features((uint32_t)arg1);
