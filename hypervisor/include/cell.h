@@ -128,8 +128,8 @@ void cell_shut_down(void);
 void cell_reset(void);
 
 /*
- * Either of them (CL_STATE_SHUT_DOWN, CL_STATE_RESET) in an exit that goes on: returns, and this CPU
- * parks with the kick that has been sent to it.
+ * Either of them (CL_STATE_SHUT_DOWN, CL_STATE_RESET) in an exit that goes on: returns, and this
+ * CPU parks with the kick that has been sent to it.
  */
 void cell_end_after_exit(uint32_t state);
 

@@ -58,17 +58,6 @@
 #define CL_VUART_CHIP 0xfec00000
 #define CL_VUART_PIN  4
 
-/*
- * x86: how a cell asks for its end, as ACPI (6.5, 4.8.3.6 and 4.8.3.7) has it for machines with
- * reduced hardware. Bytes in the range of PCI's address port, which no cell has and where chipsets
- * have the first one.
- */
-#define CL_PORT_RESET	      0xcf9
-#define CL_PORT_SLEEP_CONTROL 0xcfa
-#define CL_PORT_SLEEP_STATUS  0xcfb
-#define CL_RESET_VALUE	      0x06 /* bit 2 counts */
-#define CL_SLEEP_TYPE_OFF     5	   /* S5 */
-
 struct cl_config {
 	char magic[8];	      /* CL_CONFIG_MAGIC */
 	uint16_t abi_version; /* CL_ABI_VERSION */

@@ -111,12 +111,6 @@ void cpuid(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, u
 	*b = *c = *d = 0;
 }
 
-void arch_uart_line(struct cell *cell, bool active)
-{
-	(void)cell;
-	(void)active;
-}
-
 void cpu_relax(void)
 {
 }
@@ -187,6 +181,13 @@ int vendor_check(struct cl_finding *finding)
 
 void apic_init(void)
 {
+}
+
+/* To CPUs of cells alone, whoever types. */
+void apic_send_fixed(const struct cpu *cpu, unsigned int vector)
+{
+	require(cpu->cell != &root_cell && vector >= 16 && vector < 256, "vector %u to CPU %u",
+		vector, cpu->id);
 }
 
 void apic_mmio_write(unsigned int offset, uint32_t value)

@@ -524,6 +524,10 @@ TEST(irqchips)
 	struct blob *b = &f->cell;
 
 	WITH(f->chip[1].first, 32, BAD(b, "interrupt controller", 1, "first", 32, 0));
+	/* The virtual UART's */
+	WITH(f->chip[0].pins[0], 0x18, BAD(b, "interrupt controller", 0, "pins", 0x18, 0x10));
+	WITH(f->mem[3].virt, 0xfebfd000,
+	     BAD(b, "memory region", 3, "virt", 0xfebfd000, 0xfec00000));
 	WITH(f->chip[1].reserved, 1, BAD(b, "interrupt controller", 1, "reserved", 1, 0));
 	WITH(f->chip[1].address, 0xfec01800,
 	     BAD(b, "interrupt controller", 1, "address", 0xfec01800, 0x1000));

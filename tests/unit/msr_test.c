@@ -50,6 +50,13 @@ bool x86_wrmsr_safe(uint32_t msr, uint64_t value)
 	return true;
 }
 
+bool kvm_clock_write(uint32_t msr, uint64_t value)
+{
+	(void)msr;
+	(void)value;
+	return false;
+}
+
 bool apic_msr_write(uint32_t msr, uint64_t value)
 {
 	(void)msr;

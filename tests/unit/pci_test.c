@@ -32,6 +32,11 @@ void cell_denied_slow(struct cell *cell, const char *what, uint64_t address, uin
 	denied++;
 }
 
+void cell_end_after_exit(uint32_t state)
+{
+	(void)state;
+}
+
 void arch_uart_line(struct cell *cell, bool active)
 {
 	(void)cell;

@@ -5,7 +5,8 @@
  *
  *	0		zeros: nothing that could be taken for BIOS data
  *	entry		linux_x86_boot.h
- *	0x9f000 - 1 MiB	zeros, not for use: nothing that could be taken for BIOS tables
+ *	0x9f000 - 1 MiB	not for use: zeros, nothing that could be taken for BIOS tables, and what
+ *			asks for a restart where a BIOS would
  *	kernel		where it prefers to be, or else as low as it can
  *	initrd		at the end of a piece of RAM
  */
@@ -20,6 +21,7 @@
 #define LOW_END	     0x9f000ULL /* of RAM below 1 MiB: BIOS data areas were above */
 #define LEGACY_SIZE  (MIB - LOW_END)
 #define RAM_MAX	     64
+#define RESET_VECTOR 0xffff0ULL
 #define LOADER_OTHER 0xff
 #define VIDEO_NORMAL 0xffff
 
@@ -31,7 +33,7 @@ enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
 
 /* One cell is made in the life of the program. */
 static char boot[BOOT_SIZE] __attribute__((aligned(4096)));
-static char zeros[LEGACY_SIZE];
+static char bios_data[PAGE], bios[LEGACY_SIZE];
 
 struct layout {
 	struct cl_memory ram[RAM_MAX];
@@ -201,6 +203,7 @@ static int fill_boot(const struct layout *l, const struct linux_guest *g)
 	uint64_t kernel = l->kernel + 0x200; /* the 64-bit entry */
 	uint32_t base = (uint32_t)l->entry;
 
+	memset(boot, 0, sizeof(boot));
 	memcpy(boot, linux_entry, (size_t)(linux_entry_end - linux_entry));
 	memcpy(boot + (linux_entry_base - linux_entry), &base, sizeof(base));
 	memcpy(boot + (linux_entry_kernel - linux_entry), &kernel, sizeof(kernel));
@@ -236,14 +239,17 @@ static int check_config(struct layout *l, const struct linux_guest *g)
 			    "config: entry 0x%llx, expected a page with 0x%x bytes of loadable RAM "
 			    "from it on, below 0x%llx or above 1 MiB: 0x10000 is a good one",
 			    (unsigned long long)l->entry, BOOT_SIZE, LOW_END);
-	if (!ram_at(l, PAGE, PAGE))
-		return fail(EXIT_REFUSED,
-			    "config: no loadable RAM at 0x1000: the kernel starts its other CPUs "
-			    "below 1 MiB; let RAM begin at address 0");
+	if (!ram_at(l, 0, MIB) || l->entry < PAGE)
+		return fail(
+			EXIT_REFUSED,
+			"config: %s, expected loadable RAM for all of the first MiB and an entry "
+			"behind its first page: the kernel starts its other CPUs there",
+			l->entry < PAGE ? "the entry is at 0" : "too little RAM at address 0");
 	if (cmdline_max >= BOOT_PML4 - BOOT_CMDLINE)
 		cmdline_max = BOOT_PML4 - BOOT_CMDLINE - 1;
 	if (strlen(g->cmdline) > cmdline_max)
-		return fail(EXIT_USAGE, "the command line has %zu bytes, the kernel takes at most %llu",
+		return fail(EXIT_USAGE,
+			    "the command line has %zu bytes, the kernel takes at most %llu",
 			    strlen(g->cmdline), (unsigned long long)cmdline_max);
 	return EXIT_OK;
 }
@@ -265,10 +271,10 @@ int linux_layout(struct linux_guest *g)
 		code = fill_boot(l, g);
 	if (code)
 		return code;
-	if (ram_at(l, 0, PAGE) && l->entry)
-		linux_add(g, "BIOS data area", zeros, PAGE, 0);
-	if (ram_at(l, LOW_END, LEGACY_SIZE))
-		linux_add(g, "BIOS area", zeros, LEGACY_SIZE, LOW_END);
+	memcpy(bios + (RESET_VECTOR - LOW_END), linux_reset,
+	       (size_t)(linux_reset_end - linux_reset));
+	linux_add(g, "BIOS data area", bios_data, PAGE, 0);
+	linux_add(g, "BIOS", bios, LEGACY_SIZE, LOW_END);
 	linux_add(g, "boot data", boot, BOOT_SIZE, l->entry);
 	linux_add(g, g->kernel_path, l->image.code, l->image.code_size, l->kernel);
 	if (g->initrd)

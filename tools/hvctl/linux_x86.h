@@ -32,6 +32,9 @@ extern const char linux_entry[], linux_entry_end[];
 extern const char linux_entry_base[];	/* 32 bits: its own guest-physical address */
 extern const char linux_entry_kernel[]; /* 64 bits: where the kernel begins */
 
+/* What is at the PC's reset vector, in real mode: asks for a restart. */
+extern const char linux_reset[], linux_reset_end[];
+
 /* linux_x86_dsdt.asl, compiled */
 extern const char linux_dsdt[], linux_dsdt_end[];
 

@@ -2,10 +2,11 @@
 /* ACPI tables of a cell: ACPI 6.5, chapter 5. Hardware-reduced: no timer, no events, no legacy. */
 #include <stddef.h>
 #include <string.h>
+#include <cloister/ports.h>
 #include "linux_x86.h"
 
-#define SYSTEM_IO    1
-#define BYTE_ACCESS  1
+#define SYSTEM_IO   1
+#define BYTE_ACCESS 1
 #define DSDT_PLACE  0x400 /* bytes; iasl decides how many of them are used */
 
 struct __attribute__((packed)) table {

@@ -25,18 +25,21 @@ int bzimage_read(const char *path, const void *file, size_t size, struct bzimage
 			    path, size, HEADER_OFFSET + sizeof(*h));
 	memcpy(h, (const char *)file + HEADER_OFFSET, sizeof(*h));
 	if (h->boot_flag != BOOT_FLAG || h->header != MAGIC)
-		return fail(EXIT_REFUSED,
-			    "%s: no kernel for x86 (bzImage): 0x%x and 0x%x are at 0x1fe and 0x202, "
-			    "expected 0x%x and 0x%x; /boot/vmlinuz-* are such files",
-			    path, h->boot_flag, h->header, BOOT_FLAG, MAGIC);
+		return fail(
+			EXIT_REFUSED,
+			"%s: no kernel for x86 (bzImage): 0x%x and 0x%x are at 0x1fe and 0x202, "
+			"expected 0x%x and 0x%x; /boot/vmlinuz-* are such files",
+			path, h->boot_flag, h->header, BOOT_FLAG, MAGIC);
 	if (h->version < VERSION)
-		return fail(EXIT_REFUSED,
-			    "%s: boot protocol %u.%02u, expected at least 2.12: take a newer kernel",
-			    path, h->version >> 8, h->version & 0xff);
+		return fail(
+			EXIT_REFUSED,
+			"%s: boot protocol %u.%02u, expected at least 2.12: take a newer kernel",
+			path, h->version >> 8, h->version & 0xff);
 	if (!(h->xloadflags & XLF_KERNEL_64))
-		return fail(EXIT_REFUSED,
-			    "%s: xloadflags 0x%x without bit 0: a 32-bit kernel; take one for x86-64",
-			    path, h->xloadflags);
+		return fail(
+			EXIT_REFUSED,
+			"%s: xloadflags 0x%x without bit 0: a 32-bit kernel; take one for x86-64",
+			path, h->xloadflags);
 	if (!h->relocatable_kernel)
 		return fail(EXIT_REFUSED,
 			    "%s: the kernel is not relocatable; it needs CONFIG_RELOCATABLE", path);
@@ -53,8 +56,8 @@ int bzimage_read(const char *path, const void *file, size_t size, struct bzimage
 	image->code_size = (size_t)h->syssize * 16;
 	if (!image->code_size || setup > size || image->code_size > size - setup)
 		return fail(EXIT_REFUSED,
-			    "%s: the file has %zu bytes, its header speaks of %zu: it is cut off", path,
-			    size, setup + image->code_size);
+			    "%s: the file has %zu bytes, its header speaks of %zu: it is cut off",
+			    path, size, setup + image->code_size);
 	image->code = (const char *)file + setup;
 	image->memory = h->init_size > image->code_size ? h->init_size : image->code_size;
 	if (image->memory > KERNEL_MAX)

@@ -4,6 +4,7 @@
  * kernel's 64-bit entry (Documentation/arch/x86/boot.rst of Linux, "64-bit boot protocol"). hvctl
  * fills in linux_entry_base and linux_entry_kernel, and makes the page tables.
  */
+#include <cloister/ports.h>
 #include "linux_x86_boot.h"
 
 #define CR0_PG	 0x80000000
@@ -67,6 +68,20 @@ far_pointer:
 linux_entry_kernel:
 	.quad	0
 linux_entry_end:
+
+/*
+ * Where a PC's BIOS begins, at 0xffff0 in real mode: kernels that find a machine with reduced
+ * hardware and no EFI try that for a restart, and not ACPI's register.
+ */
+	.globl linux_reset, linux_reset_end
+linux_reset:
+	.code16
+	movw	$CL_PORT_RESET, %dx
+	movb	$CL_RESET_VALUE, %al
+	outb	%al, %dx
+1:	hlt
+	jmp	1b
+linux_reset_end:
 
 	.globl linux_dsdt, linux_dsdt_end
 linux_dsdt:

@@ -159,11 +159,24 @@ static bool any_bit(unsigned int reg)
 	return bits;
 }
 
+/* The CPU that starts first is the boot CPU (BSC): in root the machine's, in a cell the cell's. */
+static uint64_t base_for(const struct cpu *cpu)
+{
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+	struct cl_cpu first;
+
+	if (cpu->cell == &root_cell)
+		return base;
+	cl_get_entry(cl_find_section(cpu->cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
+	return (base & ~APIC_BASE_BOOT) | (cpu->id == first.id ? APIC_BASE_BOOT : 0);
+}
+
 /* Nothing of the former owner may arrive at the next one: as after a reset, APM 16.3.5. */
 void apic_reset(struct cpu *cpu)
 {
 	unsigned int lvts = (reg_read(REG_VERSION) >> 16 & 0xff) + 1;
 
+	local->apic_base = base_for(cpu);
 	reg_write(REG_COUNT, 0);
 	reg_write(REG_TIMER, LVT_MASKED);
 	if (lvts >= 4)
@@ -333,7 +346,9 @@ static uint32_t moderate_lvt(uint32_t value)
 	if (mode == MODE_FIXED || mode == MODE_NMI ||
 	    (mode == LVT_EXTINT && local->cpu->cell == &root_cell))
 		return value;
-	cell_denied("local vector", value, 0);
+	/* Operating systems mask the PC's ExtINT at LINT0 whether there is a PIC or not. */
+	if (!(value & LVT_MASKED))
+		cell_denied("local vector", value, 0);
 	return (value & ~0x700U) | LVT_MASKED;
 }
 

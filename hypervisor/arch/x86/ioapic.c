@@ -20,7 +20,8 @@
 #define ENTRY_REMAPPABLE BIT(16)
 #define MODE_EXTINT	 7
 
-/* Of a chip that has no pin but the virtual one: 24 pins, as the usual ones have, and an EOI register. */
+/* Of a chip that has no pin but the virtual one: 24 pins, as the usual ones have, and an EOI
+ * register. */
 #define VIRTUAL_VERSION 0x170020
 
 static struct lock hardware_lock;
@@ -143,8 +144,8 @@ static bool audited_pin(const struct cell *cell, const struct cl_irqchip *chip, 
 }
 
 /*
- * A write to a redirection entry that is refused. Not worth a line if the pin is masked and stays so:
- * operating systems mask what they find before they use any.
+ * A write to a redirection entry that is refused. Not worth a line if the pin is masked and stays
+ * so: operating systems mask what they find before they use any.
  */
 static void entry_denied(const char *what, unsigned int index, uint32_t value, uint32_t other_half)
 {

@@ -47,7 +47,7 @@ struct clock_scale kvm_clock_scale(uint32_t khz)
 
 	while ((uint64_t)khz << scale.shift <= 1000000)
 		scale.shift++;
-	while (2000000UL << -scale.shift < khz)
+	while (scale.shift <= 0 && 2000000UL << -scale.shift < khz)
 		scale.shift--;
 	if (scale.shift < 0)
 		scale.multiplier = (uint32_t)((1000000UL << (32 - scale.shift)) / khz);

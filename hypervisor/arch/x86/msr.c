@@ -39,7 +39,7 @@ static const struct msr_range cell_reads[] = {
 	{ 0x250, 0x250 },
 	{ 0x258, 0x259 },
 	{ 0x268, 0x26f },
-	{ 0x2ff, 0x2ff },	    /* MTRRdefType */
+	{ MSR_MTRR_TYPE, MSR_MTRR_TYPE },
 	{ 0x802, 0x803 },	    /* x2APIC id, version */
 	{ 0x80d, 0x80d },	    /* LDR */
 	{ 0x810, 0x827 },	    /* ISR, TMR, IRR */
@@ -163,6 +163,11 @@ static __attribute__((noinline)) bool msr_read_any(uint32_t msr, uint64_t *value
 	}
 	if (vendor_msr_read(msr, value))
 		return true;
+	/* Machine checks are root's. Systems that find the feature read how many banks there are. */
+	if (local->cpu->cell != &root_cell && (msr == MSR_MCG_CAP || msr == MSR_MCG_STATUS)) {
+		*value = 0;
+		return true;
+	}
 	cell_denied("read of MSR", msr, 0);
 	return false;
 }
@@ -202,7 +207,6 @@ static uint64_t efer_settable(void)
 }
 
 /* Northbridge configuration: extended registers through ports 0xcf8 and 0xcfc */
-#define MSR_NB_CFG     0xc001001f
 #define NB_CFG_CF8_EXT BIT(46)
 
 /*
@@ -236,6 +240,26 @@ static void translate_deadline(void)
 	if (c & BIT(24))
 		vendor_msr_exits(local->cpu->cell->arch.msr_bitmap, MSR_TSC_DEADLINE,
 				 MSR_TSC_DEADLINE, MSR_READ | MSR_WRITE, true);
+}
+
+#define MTRR_ENABLE  (BIT(10) | BIT(11))
+#define MTRR_DEFAULT 0xffUL
+
+/*
+ * Writes of a cell without effect, which operating systems make without a way out. MTRRs are
+ * switched off and on around a change of the PAT; what they say of a cell's memory the second-level
+ * tables say, too. And on CPUs where the other register reads as 0, each Linux sets a bit for ports
+ * that a cell does not have.
+ */
+static bool without_effect(uint32_t msr, uint64_t value)
+{
+	uint64_t is;
+
+	if (local->cpu->cell == &root_cell)
+		return false;
+	if (msr == MSR_MTRR_TYPE)
+		return value == rdmsr(msr) || value == (rdmsr(msr) & ~(MTRR_ENABLE | MTRR_DEFAULT));
+	return msr == MSR_NB_CFG && value == NB_CFG_CF8_EXT && vendor_msr_read(msr, &is);
 }
 
 bool msr_write(uint32_t msr, uint64_t value)
@@ -281,7 +305,7 @@ bool msr_write(uint32_t msr, uint64_t value)
 			return true;
 		break;
 	}
-	if (kvm_clock_write(msr, value))
+	if (kvm_clock_write(msr, value) || without_effect(msr, value))
 		return true;
 	cell_denied("write to MSR", msr, value);
 	return false;

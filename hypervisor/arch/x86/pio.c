@@ -3,6 +3,7 @@
 #include <audit.h>
 #include <vendor.h>
 #include <x86.h>
+#include <cloister/ports.h>
 
 #define IO_BITMAP_BYTES 12288 /* APM 15.10.1; the last page covers accesses that wrap at 0xffff */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The interrupt of a cell's virtual UART: a pin of the IOAPIC at the usual address that no hardware
- * is behind. Its rising edge is an interrupt command to a CPU of the cell, which takes it without an
- * exit. A guest that programs it as level-triggered gets edges, too: the drivers of 16550s read
+ * is behind. Its rising edge is an interrupt command to a CPU of the cell, which takes it without
+ * an exit. A guest that programs it as level-triggered gets edges, too: the drivers of 16550s read
  * until nothing is pending, and then the line has been low.
  */
 #include <x86.h>

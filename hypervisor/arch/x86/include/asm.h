@@ -51,11 +51,13 @@
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_MCG_CAP	 0x179
+#define MSR_MCG_STATUS	 0x17a
 #define MSR_MISC_ENABLE	 0x1a0
 #define MSR_XFD		 0x1c4
 #define MSR_XFD_ERR	 0x1c5
 #define MSR_DEBUGCTL	 0x1d9
 #define MSR_PAT		 0x277
+#define MSR_MTRR_TYPE	 0x2ff
 #define MSR_U_CET	 0x6a0
 #define MSR_S_CET	 0x6a2
 #define MSR_PL0_SSP	 0x6a4
@@ -73,10 +75,13 @@
 #define MSR_GS_BASE	 0xc0000101
 #define MSR_KERNEL_GS	 0xc0000102
 #define MSR_TSC_AUX	 0xc0000103
+#define MSR_SYSCFG	 0xc0010010
+#define MSR_NB_CFG	 0xc001001f
 #define MSR_VM_CR	 0xc0010114
 #define MSR_VM_HSAVE_PA	 0xc0010117
 
 #define APIC_BASE_X2APIC BIT(10)
+#define APIC_BASE_BOOT	 BIT(8)
 #define APIC_BASE_ENABLE BIT(11)
 
 #define PAT_RESET 0x0007040600070406UL

@@ -52,7 +52,7 @@ struct local_data {
 	struct vendor_local vendor; /* offset 24: vmx/enter.S */
 	struct linux_state linux_state;
 	uint64_t *exits;    /* counters in the info region */
-	uint64_t apic_base; /* value of the MSR, constant while enabled */
+	uint64_t apic_base; /* what the guest reads there, set at the CPU's reset */
 	struct {
 		uint64_t guest_page; /* what the window shows, ~0: nothing */
 		const volatile char *window;

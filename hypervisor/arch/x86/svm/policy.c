@@ -69,13 +69,23 @@ void vendor_msr_exits(unsigned char *bitmap, uint32_t first, uint32_t last, unsi
 const uint32_t vendor_msrs[] = { MSR_VM_CR, MSR_VM_HSAVE_PA };
 const unsigned int vendor_msr_count = ARRAY_SIZE(vendor_msrs);
 
-/* For a cell SVM is locked off. Root would remember that for the time after us. */
+/*
+ * For a cell SVM is locked off. Root would remember that for the time after us. What a cell is not
+ * shown of the chip's configuration reads as 0: Linux takes for granted that it can be read.
+ */
 bool vendor_msr_read(uint32_t msr, uint64_t *value)
 {
-	if (msr != MSR_VM_CR)
+	switch (msr) {
+	case MSR_VM_CR:
+		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
+		return true;
+	case MSR_SYSCFG:
+	case MSR_NB_CFG:
+		*value = 0;
+		return true;
+	default:
 		return false;
-	*value = local->cpu->cell == &root_cell ? rdmsr(msr) : BIT(3) | BIT(4);
-	return true;
+	}
 }
 
 #define LEAF81_C_SVM BIT(2)
