@@ -15,18 +15,9 @@
 #define KERNEL 0x100000 /* bytes of the file */
 
 /* In the place of what is assembled. */
-asm(".section .rodata\n"
-    ".globl linux_entry, linux_entry_base, linux_entry_kernel, linux_entry_end\n"
-    ".globl linux_reset, linux_reset_end, linux_dsdt, linux_dsdt_end\n"
-    "linux_entry: .quad 0x1122334455667788\n"
-    "linux_entry_base: .quad 0\n"
-    "linux_entry_kernel: .quad 0\n"
-    "linux_entry_end:\n"
-    "linux_reset: .byte 1, 2, 3\n"
-    "linux_reset_end:\n"
-    "linux_dsdt: .ascii \"DSDT\", \"abcd\"\n"
-    "linux_dsdt_end:\n"
-    ".text");
+const char linux_entry[24] = "entry", linux_reset[3] = { 1, 2, 3 }, linux_dsdt[8] = "DSDT";
+const uint32_t linux_entry_size = 24, linux_entry_base = 8, linux_entry_kernel = 16;
+const uint32_t linux_reset_size = 3, linux_dsdt_size = 8;
 
 static char message[512];
 static struct cl_memory ram[4];

@@ -204,9 +204,9 @@ static int fill_boot(const struct layout *l, const struct linux_guest *g)
 	uint32_t base = (uint32_t)l->entry;
 
 	memset(boot, 0, sizeof(boot));
-	memcpy(boot, linux_entry, (size_t)(linux_entry_end - linux_entry));
-	memcpy(boot + (linux_entry_base - linux_entry), &base, sizeof(base));
-	memcpy(boot + (linux_entry_kernel - linux_entry), &kernel, sizeof(kernel));
+	memcpy(boot, linux_entry, linux_entry_size);
+	memcpy(boot + linux_entry_base, &base, sizeof(base));
+	memcpy(boot + linux_entry_kernel, &kernel, sizeof(kernel));
 	fill_params((struct boot_params *)(boot + BOOT_PARAMS), l, g);
 	memcpy(boot + BOOT_CMDLINE, g->cmdline, strlen(g->cmdline) + 1);
 	fill_page_tables(boot, l->entry);
@@ -271,8 +271,7 @@ int linux_layout(struct linux_guest *g)
 		code = fill_boot(l, g);
 	if (code)
 		return code;
-	memcpy(bios + (RESET_VECTOR - LOW_END), linux_reset,
-	       (size_t)(linux_reset_end - linux_reset));
+	memcpy(bios + (RESET_VECTOR - LOW_END), linux_reset, linux_reset_size);
 	linux_add(g, "BIOS data area", bios_data, PAGE, 0);
 	linux_add(g, "BIOS", bios, LEGACY_SIZE, LOW_END);
 	linux_add(g, "boot data", boot, BOOT_SIZE, l->entry);

@@ -27,15 +27,19 @@ int bzimage_read(const char *path, const void *file, size_t size, struct bzimage
  */
 bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count);
 
-/* linux_x86_entry.S: from the state in which a cell starts into a 64-bit kernel */
-extern const char linux_entry[], linux_entry_end[];
-extern const char linux_entry_base[];	/* 32 bits: its own guest-physical address */
-extern const char linux_entry_kernel[]; /* 64 bits: where the kernel begins */
+/*
+ * linux_x86_entry.S: from the state in which a cell starts into a 64-bit kernel. At these offsets
+ * are its own guest-physical address, 32 bits, and where the kernel begins, 64 bits.
+ */
+extern const char linux_entry[];
+extern const uint32_t linux_entry_size, linux_entry_base, linux_entry_kernel;
 
 /* What is at the PC's reset vector, in real mode: asks for a restart. */
-extern const char linux_reset[], linux_reset_end[];
+extern const char linux_reset[];
+extern const uint32_t linux_reset_size;
 
 /* linux_x86_dsdt.asl, compiled */
-extern const char linux_dsdt[], linux_dsdt_end[];
+extern const char linux_dsdt[];
+extern const uint32_t linux_dsdt_size;
 
 #endif

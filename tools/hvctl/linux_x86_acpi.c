@@ -187,7 +187,6 @@ static size_t build_madt(struct madt *m, size_t room, const uint32_t *apic_ids, 
 
 bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count)
 {
-	size_t dsdt_size = (size_t)(linux_dsdt_end - linux_dsdt);
 	struct {
 		struct rsdp rsdp __attribute__((aligned(16)));
 		struct xsdt xsdt __attribute__((aligned(16)));
@@ -197,12 +196,12 @@ bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsign
 	} *tables = buffer;
 	size_t room = ACPI_SIZE - offsetof(__typeof__(*tables), madt);
 
-	if (dsdt_size > sizeof(tables->dsdt))
+	if (linux_dsdt_size > sizeof(tables->dsdt))
 		return false;
 	memset(buffer, 0, ACPI_SIZE);
 	if (build_madt((struct madt *)tables->madt, room, apic_ids, count) > room)
 		return false;
-	memcpy(tables->dsdt, linux_dsdt, dsdt_size);
+	memcpy(tables->dsdt, linux_dsdt, linux_dsdt_size);
 	build_fadt(&tables->fadt, address + offsetof(__typeof__(*tables), dsdt));
 	begin(&tables->xsdt.head, "XSDT", 1);
 	tables->xsdt.tables[0] = address + offsetof(__typeof__(*tables), fadt);

@@ -2,7 +2,7 @@
 /*
  * The first instructions of a cell with Linux: from 32-bit protected mode, as cells start, to the
  * kernel's 64-bit entry (Documentation/arch/x86/boot.rst of Linux, "64-bit boot protocol"). hvctl
- * fills in linux_entry_base and linux_entry_kernel, and makes the page tables.
+ * fills in address and kernel, and makes the page tables.
  */
 #include <cloister/ports.h>
 #include "linux_x86_boot.h"
@@ -16,11 +16,11 @@
 
 	.section .rodata
 	.balign 8
-	.globl linux_entry, linux_entry_end, linux_entry_base, linux_entry_kernel
+	.globl linux_entry, linux_entry_size, linux_entry_base, linux_entry_kernel
 linux_entry:
 	.code32
-	.byte	0xbd			/* mov $linux_entry_base, %ebp */
-linux_entry_base:
+	.byte	0xbd			/* mov $address, %ebp */
+address:
 	.long	0
 	leal	AT(gdt), %eax
 	movl	%eax, AT(gdt_base)
@@ -49,7 +49,7 @@ in_64bit:
 	movl	%eax, %ss
 	movl	%ebp, %ebp		/* its upper half is not defined after a change of mode */
 	leaq	BOOT_PARAMS(%rbp), %rsi
-	jmp	*(linux_entry_kernel - linux_entry)(%rbp)
+	jmp	*(kernel - linux_entry)(%rbp)
 
 	.balign 8
 gdt:
@@ -65,15 +65,22 @@ far_pointer:
 	.long	0
 	.word	BOOT_CS
 	.balign 8
-linux_entry_kernel:
+kernel:
 	.quad	0
-linux_entry_end:
+entry_end:
+
+linux_entry_size:
+	.long	entry_end - linux_entry
+linux_entry_base:
+	.long	address - linux_entry
+linux_entry_kernel:
+	.long	kernel - linux_entry
 
 /*
  * Where a PC's BIOS begins, at 0xffff0 in real mode: kernels that find a machine with reduced
  * hardware and no EFI try that for a restart, and not ACPI's register.
  */
-	.globl linux_reset, linux_reset_end
+	.globl linux_reset, linux_reset_size
 linux_reset:
 	.code16
 	movw	$CL_PORT_RESET, %dx
@@ -81,11 +88,17 @@ linux_reset:
 	outb	%al, %dx
 1:	hlt
 	jmp	1b
-linux_reset_end:
+reset_end:
+	.balign 4
+linux_reset_size:
+	.long	reset_end - linux_reset
 
-	.globl linux_dsdt, linux_dsdt_end
+	.globl linux_dsdt, linux_dsdt_size
 linux_dsdt:
 	.incbin "linux_x86_dsdt.aml"
-linux_dsdt_end:
+dsdt_end:
+	.balign 4
+linux_dsdt_size:
+	.long	dsdt_end - linux_dsdt
 
 	.section .note.GNU-stack, "", @progbits
