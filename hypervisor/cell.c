@@ -723,7 +723,8 @@ static bool is_locked(const struct cell *cell)
 	return all_locked || (cell && cell->locked);
 }
 
-static int64_t with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
+static inline __attribute__((always_inline)) int64_t
+with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 {
 	struct cell *cell;
 	int64_t result;

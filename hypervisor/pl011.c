@@ -23,6 +23,7 @@
 #define IFLS_RESET 0x12
 #define INT_RX	   0x10
 #define INT_TX	   0x20
+#define INT_RT	   0x40 /* receive time-out: at once */
 
 void uart_reset(struct uart *uart)
 {
@@ -32,7 +33,7 @@ void uart_reset(struct uart *uart)
 
 static uint32_t raw_interrupts(const struct uart *uart)
 {
-	return INT_TX | (uart->rx_count ? INT_RX : 0);
+	return INT_TX | (uart->rx_count ? INT_RX | INT_RT : 0);
 }
 
 bool uart_interrupt(const struct uart *uart)

@@ -9,11 +9,15 @@
  */
 #include <cloister/config.h>
 
+#ifndef POOL_SIZE
+#define POOL_SIZE 0x3e00000
+#endif
+
 CLOISTER_CELL(.name = "qemu-root", .flags = CL_CELL_ROOT);
 
 CLOISTER_PLATFORM(
 	.hv_phys = CL_AUTO, .hv_size = 0x200000,
-	.pool_phys = CL_AUTO, .pool_size = 0x3e00000,
+	.pool_phys = CL_AUTO, .pool_size = POOL_SIZE,
 	.ecam_phys = 0x4010000000, .ecam_last_bus = 255,
 	/* Linux' ttyAMA0 */
 	.console_type = CL_CONSOLE_PL011, .console_address = 0x9000000);

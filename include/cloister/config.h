@@ -23,7 +23,8 @@
 #define CL_CELL_ROOT 0x0001 /* the root cell's config: needs a platform section */
 /*
  * Give the cell a virtual UART. x86: a 16550A at COM1 (ports 0x3f8-0x3ff), whose interrupt is pin
- * CL_VUART_PIN of an IOAPIC at CL_VUART_CHIP; arm64: a PL011 at CL_VUART_ADDRESS.
+ * CL_VUART_PIN of an IOAPIC at CL_VUART_CHIP; arm64: a PL011 at CL_VUART_ADDRESS,
+ * with the interrupt CL_VUART_INTID.
  */
 #define CL_CELL_VUART 0x0002
 /*
@@ -59,6 +60,8 @@
  * nothing else there. */
 #define CL_VUART_ADDRESS 0x09000000
 #define CL_VUART_SIZE	 0x1000
+/* Its interrupt: shared, a level. None with CL_CELL_DIRECT_IRQ. */
+#define CL_VUART_INTID 33
 
 /* x86: guest-physical address of the IOAPIC with the virtual UART's pin, one page; a cell with
  * CL_CELL_VUART has nothing else there, and can have other pins of the hardware's at this address. */

@@ -54,6 +54,7 @@ struct cl_info {
 	uint32_t message_count;
 	uint32_t messages[CL_MESSAGES_MAX]; /* INTIDs */
 	uint32_t reserved;
+	struct cl_gic gic; /* arm64: as in the root config; cells see it at the same addresses */
 };
 
 /* struct cl_info.flags */

@@ -79,6 +79,11 @@ void cell_shut_down(void)
 	seen.ends++;
 }
 
+void cell_reset(void)
+{
+	cell_shut_down();
+}
+
 void cpu_post(struct cpu *cpu, uint32_t events)
 {
 	require(events == CPU_EV_START && cpu->cell == local->cpu->cell, "event %#x to CPU %u",

@@ -13,6 +13,7 @@
 #include <gic_cpu.h>
 #include <inspect.h>
 #include <mmio.h>
+#include <vpin.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../host/arm64/machine.h"
@@ -51,7 +52,7 @@ static uint8_t *dist, *redists;
 static uint8_t dist_before[0x10000], redists_before[FRAMES][PAGE_SIZE];
 static struct arch_cpu cpus_before[MACHINE_CPUS];
 static uint64_t cell_spis; /* bit n: INTID 32 + n */
-static bool v2, direct;
+static bool v2, direct, vuart;
 
 /* What an access to SGIs has asked for, by CPU. */
 static uint32_t sent[MACHINE_CPUS], injected[MACHINE_CPUS];
@@ -176,6 +177,12 @@ void vgic_deliver_sgis(struct cpu *cpu)
 	require(cpu == local->cpu, "CPU %u", cpu->id);
 }
 
+/* Only the CPU itself has its list registers. */
+void vgic_update_pin(struct cpu *cpu)
+{
+	require(cpu == local->cpu, "CPU %u", cpu->id);
+}
+
 void vgic_send_sgi(const struct cpu *cpu, unsigned int sgi)
 {
 	require(is_direct(local->cpu->cell) && cpu->cell == local->cpu->cell && sgi != KICK_FIQ,
@@ -216,6 +223,12 @@ static bool owns(const struct cpu *cpu, unsigned int intid)
 	return intid < LISTED && is_cells(intid) == (cpu->cell == &the_cell);
 }
 
+/* The interrupt of the cell's virtual UART, which the hardware does not see. */
+static bool has_pin(const struct cpu *cpu, unsigned int intid)
+{
+	return intid == CL_VUART_INTID && vuart && !direct && cpu->cell == &the_cell;
+}
+
 static uint64_t affinity(unsigned int cpu)
 {
 	return cpu; /* hw_id, all in Aff0 */
@@ -236,7 +249,7 @@ static void build(void)
 	static const struct cl_cpu cpu_list[] = { { 2, 0 }, { 3, 0 } };
 	static const struct cl_memory memory[] = { { 0x40000000, 0, 0x1000, CL_MEM_RAM } };
 	const struct cl_irqchip all[] = { { DIST, { ~0UL, ~0UL }, 32, 0 } };
-	const struct cl_irqchip mine[] = { { DIST, { cell_spis | 1, 0 }, 32, 0 } };
+	const struct cl_irqchip mine[] = { { DIST, { cell_spis, 0 }, 32, 0 } };
 	struct cl_gic gic[] = {
 		{ .version = v2 ? 2 : 3, .maintenance_irq = MAINTENANCE, .dist_phys = DIST }
 	};
@@ -250,12 +263,12 @@ static void build(void)
 		gic[0].redist_phys = REDIST;
 		gic[0].redist_size = 2 * REDISTS;
 	}
-	cell_spis |= 1;
 	blob_begin(&blobs[0], "machine", CL_CELL_ROOT, 0);
 	BLOB_ADD(&blobs[0], CL_SEC_PLATFORM, platform);
 	BLOB_ADD(&blobs[0], CL_SEC_IRQCHIP, all);
 	BLOB_ADD(&blobs[0], CL_SEC_GIC, gic);
-	blob_begin(&blobs[1], "cell", direct ? CL_CELL_DIRECT_IRQ : 0, 0);
+	blob_begin(&blobs[1], "cell",
+		   (direct ? CL_CELL_DIRECT_IRQ : 0) | (vuart ? CL_CELL_VUART : 0), 0);
 	BLOB_ADD(&blobs[1], CL_SEC_CPUS, cpu_list);
 	BLOB_ADD(&blobs[1], CL_SEC_MEMORY, memory);
 	BLOB_ADD(&blobs[1], CL_SEC_IRQCHIP, mine);
@@ -340,6 +353,7 @@ static void reset(uint64_t seed)
 	gic_move(&the_cell, true);
 	cell_infos[0].cpus[0] = 3;
 	cell_infos[1].cpus[0] = 12;
+	vpin_reset(&the_cell);
 	for (unsigned int i = 2; i < MACHINE_CPUS; i++)
 		cpus[i].cell = &the_cell;
 	for (unsigned int i = 0; i < MACHINE_CPUS; i++) {
@@ -449,6 +463,10 @@ static void compare(const struct cpu *cpu, bool write, uint64_t address)
 				"frame %u + %#x: %#x becomes %#x by CPU %u at %#lx", frame, at,
 				get32(before + at), get32(after + at), cpu->id, address);
 	}
+	require(cpus[the_cell.arch.pin.target].cell == &the_cell &&
+			the_cell.arch.pin.priority >= LOWEST_PRIORITY_OF_GUESTS,
+		"the virtual pin of CPU %u, %#x", the_cell.arch.pin.target,
+		the_cell.arch.pin.priority);
 	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		require(cpus[i].cell == cpu->cell ||
 				!memcmp(&cpus[i].arch, &cpus_before[i], sizeof(cpus_before[i])),
@@ -466,7 +484,7 @@ static void check_read(const struct cpu *cpu, unsigned int offset, unsigned int 
 			unsigned int intid = (offset & 0x7f) * 8 + i;
 
 			require(!(value >> i & 1) || (intid < end && owns(cpu, intid)) ||
-					intid < 16,
+					intid < 16 || (end == LISTED && has_pin(cpu, intid)),
 				"bit of INTID %u at %#x: %#lx", intid, offset, value);
 		}
 	} else if (offset >= IPRIORITYR && offset < IPRIORITYR + 1020) {
@@ -474,14 +492,14 @@ static void check_read(const struct cpu *cpu, unsigned int offset, unsigned int 
 			unsigned int intid = offset - IPRIORITYR + i;
 
 			require(!(value >> 8 * i & 0xff) || (intid < end && owns(cpu, intid)) ||
-					intid < 16,
+					intid < 16 || (end == LISTED && has_pin(cpu, intid)),
 				"priority of INTID %u: %#lx", intid, value);
 		}
 	} else if (!v2 && end == LISTED && offset >= IROUTER && offset < 0x8000) {
 		unsigned int intid = (offset - IROUTER) / 8;
 
-		require(!value || (intid < LINES && owns(cpu, intid)), "route of INTID %u: %#lx",
-			intid, value);
+		require(!value || (intid < LINES && owns(cpu, intid)) || has_pin(cpu, intid),
+			"route of INTID %u: %#lx", intid, value);
 	}
 }
 
@@ -576,7 +594,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	v2 = flags & 1;
 	direct = !v2 && flags & 2;
+	vuart = flags & 4;
 	cell_spis = take(&in, 8);
+	cell_spis |= 1;
+	if (vuart)
+		cell_spis &= ~BIT(CL_VUART_INTID - 32);
 	build();
 	reset(take(&in, 8));
 	while (in.at < in.end) {

@@ -14,7 +14,7 @@ import blobs
 import cloister
 
 # How a faulty cell ends: stopped by the hypervisor; it went on and said so; it has shut down without a word; it runs.
-FAILED, SURVIVED, ENDED, SILENT = "failed", "survived", "ended", "silent"
+FAILED, SURVIVED, ENDED, RESET, SILENT = "failed", "survived", "ended", "reset", "silent"
 PERIOD_US = 1000
 
 
@@ -61,6 +61,8 @@ def assert_ends(machine, command_line, end, logged, said):
         cloister.wait_output(machine, "fault", re.escape(text))
     if end in (SURVIVED, ENDED):
         cloister.wait_state(machine, "fault", "shut down")
+    elif end == RESET:
+        cloister.wait_state(machine, "fault", "reset")
     elif end == SILENT:
         assert cloister.state(machine, "fault") == "running"
     texts = cloister.log_texts(machine, "fault", after=seen)

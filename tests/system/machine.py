@@ -139,6 +139,7 @@ def initrd(kernel, files=None, image="", arch="x86", gic=3):
     content = initramfs.cloister(kernel, arch, image)
     if gic == 2:
         content["cells/qemu-root.cell"] = content["cells/qemu-root-gicv2.cell"]
+        content["cells/qemu-root-large.cell"] = content["cells/qemu-root-large-gicv2.cell"]
     return archives + initramfs.pack(content | (files or {}))
 
 

@@ -30,7 +30,7 @@ def test_u_boot(boot, tmp_path):
     assert cloister.cells(machine)["u-boot"]["state"] == "running"
     # PSCI SYSTEM_RESET ends the cell, not the machine.
     machine.check("printf 'reset\\r' | hvctl console --input u-boot >/dev/null", 60)
-    cloister.wait(machine, "the cell to end", lambda: cloister.cells(machine)["u-boot"]["state"] == "shut down")
+    cloister.wait(machine, "the cell to end", lambda: cloister.cells(machine)["u-boot"]["state"] == "reset")
     machine.check("hvctl cell destroy u-boot", 60)
     cloister.disable(machine)
     cloister.assert_healthy(machine)

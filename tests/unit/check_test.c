@@ -824,6 +824,26 @@ static int check_arm64(const struct blob *b)
 #define BAD_ARM64(blob, object, index, field, found, expected) \
 	assert_finding(check_arm64(blob), -EINVAL, object, index, field, found, expected)
 
+/* The virtual UART's interrupt cannot be a hardware's of the same cell. */
+TEST(vuart_interrupt)
+{
+	struct arm64 *a = calloc(1, sizeof(*a));
+	struct blob *b = &a->cell;
+
+	(void)state;
+	build_arm64(a);
+	a->chip->first = 32;
+	a->chip->pins[0] = ~0ULL & ~(1ULL << (CL_VUART_INTID - 32));
+	assert_int_equal(check_arm64(b), 0);
+	a->chip->pins[0] = 1ULL << (CL_VUART_INTID - 32);
+	BAD_ARM64(b, "interrupt controller", 0, "pins", 2, CL_VUART_INTID);
+	WITH(b->config.flags, 0, assert_int_equal(check_arm64(b), 0));
+	a->chip->pins[0] = 0;
+	a->chip->pins[1] = 1ULL << (CL_VUART_INTID - 32);
+	assert_int_equal(check_arm64(b), 0);
+	free(a);
+}
+
 TEST(gic)
 {
 	struct arm64 *a = calloc(1, sizeof(*a));
@@ -1042,6 +1062,7 @@ int main(void)
 		T(entry),
 		T(pio),
 		T(irqchips),
+		T(vuart_interrupt),
 		T(gic),
 		T(iommu),
 		T(firmware),

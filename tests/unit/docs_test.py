@@ -196,7 +196,7 @@ class Debugging(unittest.TestCase):
         named = set(re.findall(r"`([^`]+)`", kinds))
         found = set()
         for file in (TOP / "hypervisor").rglob("*.c"):
-            for call in re.findall(r"\bcell_denied\((.*?)[,;]", file.read_text(encoding="utf-8"), re.S):
+            for call in re.findall(r"\b(?:cell|entry)_denied\((.*?)[,;]", file.read_text(encoding="utf-8"), re.S):
                 found.update(re.findall(r'"(.*?)(?: \(.*)?"', call))
         self.assertEqual(named, found)
 

@@ -353,12 +353,119 @@ static void leftovers_are_nobodys(void **state)
 	assert_int_equal(set_pending, 0);
 }
 
+/* The virtual UART's interrupt, a level that no hardware knows of, in a cell. */
+static struct cell pin_cell = { .config = &config };
+
+static void set_up_pin(bool needs_eoi)
+{
+	set_up(needs_eoi);
+	pin_cell.arch.pin = (struct virtual_pin){ .enabled = true, .priority = PRIORITY };
+	pin_cell.uart.line = true;
+	cpus[0].cell = &pin_cell;
+	vgic_update_pin(&cpus[0]);
+}
+
+/* What another CPU does. */
+static void change_line(bool line)
+{
+	pin_cell.uart.line = line;
+	cpus[0].arch.pin_changed = true;
+	vgic_deliver(&cpus[0]);
+	assert_false(cpus[0].arch.pin_changed);
+}
+
+static void pin_is_a_level(void **state)
+{
+	(void)state;
+	for (unsigned int needs_eoi = 0; needs_eoi < 2; needs_eoi++) {
+		/* As long as it is active it comes again. */
+		set_up_pin(needs_eoi);
+		for (unsigned int i = 0; i < 3; i++) {
+			assert_int_equal(guest_takes(), CL_VUART_INTID);
+			change_line(true);
+			assert_int_equal(guest_takes(), NONE);
+			guest_ends(CL_VUART_INTID);
+			assert_int_equal(interrupts(), 1);
+		}
+		/* Before it was taken it is taken back, while in work it goes on to its end. */
+		change_line(false);
+		assert_int_equal(guest_takes(), NONE);
+		assert_int_equal(empty(), (1 << LRS) - 1);
+		change_line(true);
+		assert_int_equal(guest_takes(), CL_VUART_INTID);
+		change_line(false);
+		guest_ends(CL_VUART_INTID);
+		assert_int_equal(interrupts(), 1);
+		assert_int_equal(empty(), (1 << LRS) - 1);
+		assert_false(model.active[CL_VUART_INTID]);
+	}
+}
+
+static void pin_is_where_it_is_directed_to(void **state)
+{
+	(void)state;
+	set_up_pin(false);
+	pin_cell.arch.pin.enabled = false;
+	change_line(true);
+	assert_int_equal(guest_takes(), NONE);
+	pin_cell.arch.pin.enabled = true;
+	pin_cell.arch.pin.target = 1;
+	change_line(true);
+	assert_int_equal(guest_takes(), NONE);
+	pin_cell.arch.pin.target = 0;
+	change_line(true);
+	assert_int_equal(guest_takes(), CL_VUART_INTID);
+}
+
+static void pin_waits_for_room(void **state)
+{
+	(void)state;
+	set_up(false);
+	for (unsigned int i = 0; i < LRS; i++)
+		model.lr[i] = V2_PENDING | (SHARED + i);
+	pin_cell.arch.pin = (struct virtual_pin){ .enabled = true, .priority = PRIORITY };
+	pin_cell.uart.line = true;
+	cpus[0].cell = &pin_cell;
+	vgic_update_pin(&cpus[0]);
+	assert_true(cpus[0].arch.pin_changed);
+	model.lr[2] = 0;
+	vgic_deliver(&cpus[0]);
+	assert_false(cpus[0].arch.pin_changed);
+	assert_int_equal(V2_VIRT(model.lr[2]), CL_VUART_INTID);
+}
+
+/* It is nothing that could be deactivated in the hardware. */
+static void reset_forgets_the_pin(void **state)
+{
+	(void)state;
+	for (enum point point = PENDING; point < POINTS; point++) {
+		for (unsigned int needs_eoi = 0; needs_eoi < 2; needs_eoi++) {
+			set_up_pin(needs_eoi);
+			if (point != PENDING)
+				assert_int_equal(guest_takes(), CL_VUART_INTID);
+			if (point == ENDED)
+				guest_ends(CL_VUART_INTID);
+			vgic_reset_cpu(&cpus[0]);
+			assert_int_equal(empty(), (1 << LRS) - 1);
+			/* When it starts again, the level is still there. */
+			vgic_update_pin(&cpus[0]);
+			assert_int_equal(guest_takes(), CL_VUART_INTID);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hardware_deactivates),	 cmocka_unit_test(hypervisor_deactivates),
-		cmocka_unit_test(reset_ends_all),	 cmocka_unit_test(linux_gets_back),
+		cmocka_unit_test(hardware_deactivates),
+		cmocka_unit_test(hypervisor_deactivates),
+		cmocka_unit_test(reset_ends_all),
+		cmocka_unit_test(linux_gets_back),
 		cmocka_unit_test(leftovers_are_nobodys),
+		cmocka_unit_test(pin_is_a_level),
+		cmocka_unit_test(pin_is_where_it_is_directed_to),
+		cmocka_unit_test(pin_waits_for_room),
+		cmocka_unit_test(reset_forgets_the_pin),
 	};
 
 	if (mmap((void *)LOCAL_PRIVATE, PAGE_SIZE, PROT_READ | PROT_WRITE,

@@ -103,6 +103,7 @@ static int layout_and_run(const struct options *o, struct linux_guest *g, size_t
 	if (code)
 		return code;
 	g->tsc_khz = r.info.tsc_khz;
+	g->gic = r.info.gic;
 	code = find_cpus(&r, g);
 	if (!code)
 		code = linux_layout(g);

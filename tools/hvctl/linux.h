@@ -14,6 +14,7 @@ struct linux_guest {
 	uint32_t tsc_khz;		   /* frequency of the counter, as in struct cl_info */
 	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* of the config's CPUs, as in struct cl_comm */
 	unsigned int cpu_count;
+	struct cl_gic gic; /* arm64 */
 	const char *kernel_path, *initrd_path, *dtb_path;
 	void *kernel, *initrd, *dtb; /* freed by the caller, may be replaced by another buffer */
 	size_t kernel_size, initrd_size, dtb_size;

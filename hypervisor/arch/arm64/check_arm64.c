@@ -350,6 +350,23 @@ int arm64_check_region(struct check *c, const struct cl_memory *m)
 	return err ? err : check_iommu_hole(c, m);
 }
 
+/* The virtual UART's interrupt has the number of a hardware's. */
+static int check_vuart(struct check *c)
+{
+	const struct cl_section *section = check_look_at(c, CL_SEC_IRQCHIP);
+	const uint32_t pin = CL_VUART_INTID - FIRST_SPI;
+	struct cl_irqchip chip;
+
+	if (!(c->config->flags & CL_CELL_VUART))
+		return 0;
+	cl_for_each(section, c->index, chip)
+		if (chip.first == FIRST_SPI && chip.pins[pin / 64] >> pin % 64 & 1)
+			return refuse(c, "pins", chip.pins[pin / 64], CL_VUART_INTID,
+				      "pins without interrupt @: that is the virtual UART's "
+				      "(CL_CELL_VUART)");
+	return 0;
+}
+
 int arm64_check_sections(struct check *c)
 {
 	int err = check_absent(c, CL_SEC_PIO, "@: only x86 has I/O ports");
@@ -358,6 +375,8 @@ int arm64_check_sections(struct check *c)
 		err = check_gic(c);
 	if (!err)
 		err = check_iommu(c);
+	if (!err)
+		err = check_vuart(c);
 	return err ? err : check_firmware(c);
 }
 

@@ -9,6 +9,7 @@
 #include <gic_cpu.h>
 #include <inspect.h>
 #include <mmio.h>
+#include <vpin.h>
 
 #define GICD_SIZE	   0x10000
 #define GICD_CTLR	   0x0000
@@ -50,10 +51,9 @@
 #define GICR_TYPER_VLPIS BIT(1)
 #define GICR_TYPER_LAST	 BIT(4)
 
-#define FIRST_SPI	 32
-#define SGI_BITS	 0xffffU
-#define SGI_NUMBER	 (0xfUL << 24) /* ICC_SGI1R_EL1.INTID */
-#define DEFAULT_PRIORITY 0xa0
+#define FIRST_SPI  32
+#define SGI_BITS   0xffffU
+#define SGI_NUMBER (0xfUL << 24) /* ICC_SGI1R_EL1.INTID */
 
 /* EL2's own timers, physical and virtual: BSA, "PPI assignments" */
 #define EL2_TIMERS (BIT(26) | BIT(28))
@@ -140,6 +140,7 @@ int gic_init(const struct cl_config *config)
 	int err;
 
 	cl_get_entry(cl_find_section(config, CL_SEC_GIC), 0, &gic, sizeof(gic));
+	info.head.gic = gic;
 	gic_is_v2 = gic.version == 2;
 	gic_dist_phys = gic.dist_phys;
 	dist_size = gic_is_v2 ? GICD_V2_SIZE : GICD_SIZE;
@@ -214,6 +215,8 @@ int gic_init_cell(struct cell *cell)
 					1U << (chip.first + bit) % 32;
 	}
 	cell->arch.spis[0] = 0;
+	if (cell->config->flags & CL_CELL_VUART && !is_direct(cell))
+		cell->arch.pin_word = CL_VUART_INTID / 32;
 	return map_interface(cell);
 }
 
@@ -222,7 +225,7 @@ static uint64_t affinity_of(const struct cpu *cpu)
 	return (uint64_t)(cpu->hw_id & 0xff000000) << 8 | (cpu->hw_id & 0xffffff);
 }
 
-static const struct cpu *first_cpu(const struct cell *cell)
+const struct cpu *gic_first_cpu(const struct cell *cell)
 {
 	for_each_cpu_in(cell, i)
 		return &cpus[i];
@@ -247,7 +250,7 @@ static void reset_spi(unsigned int intid, const struct cell *owner)
 	mmio_write32(gicd + GIC_ICPENDR + word, bit);
 	mmio_write32(gicd + GIC_ICACTIVER + word, bit);
 	gicd[GIC_IPRIORITYR + intid] = DEFAULT_PRIORITY;
-	direct_spi(intid, first_cpu(owner));
+	direct_spi(intid, gic_first_cpu(owner));
 }
 
 void gic_move(const struct cell *cell, bool to_cell)
@@ -278,7 +281,7 @@ int64_t gic_misdirect(const struct cell *cell, unsigned int intid)
 {
 	if (intid < FIRST_SPI || intid >= lines)
 		return -EINVAL;
-	direct_spi(intid, first_cpu(cell));
+	direct_spi(intid, gic_first_cpu(cell));
 	return 0;
 }
 #endif
@@ -407,7 +410,7 @@ void gic_reset_cpu(struct cpu *cpu)
 		enable_messages(cpu);
 }
 
-static uint8_t guest_priority(uint8_t priority)
+uint8_t gic_guest_priority(uint8_t priority)
 {
 	return priority < LOWEST_PRIORITY_OF_GUESTS ? LOWEST_PRIORITY_OF_GUESTS : priority;
 }
@@ -441,7 +444,7 @@ static void access_priorities(volatile char *address, unsigned int size, uint32_
 		if (!(mine & 1U << i))
 			continue;
 		if (write)
-			address[i] = (char)guest_priority((uint8_t)(*value >> 8 * i));
+			address[i] = (char)gic_guest_priority((uint8_t)(*value >> 8 * i));
 		else
 			result |= (uint64_t)(uint8_t)address[i] << 8 * i;
 	}
@@ -482,18 +485,19 @@ static bool owns_spi(const struct cell *cell, unsigned int intid)
 }
 
 /* An interrupt may be directed to CPUs of its owner only; "any CPU" is the first one. */
-static void access_router(const struct cell *cell, unsigned int offset, bool write,
-			  unsigned int size, uint64_t *value)
+static void access_router(struct cell *cell, unsigned int offset, bool write, unsigned int size,
+			  uint64_t *value)
 {
 	unsigned int intid = (offset - GICD_IROUTER) / 8;
 	volatile uint64_t *router = (volatile uint64_t *)(gicd + (offset & ~7U));
+	bool virtual = vpin_is(cell, intid);
 	uint64_t affinity;
 
-	if (!owns_spi(cell, intid)) {
+	if (!virtual && !owns_spi(cell, intid)) {
 		*value = 0;
 		return;
 	}
-	affinity = *router;
+	affinity = virtual ? affinity_of(&cpus[READ_ONCE(cell->arch.pin.target)]) : *router;
 	if (!write) {
 		*value = size == 8 ? affinity : (affinity >> 8 * (offset & 4)) & 0xffffffff;
 		return;
@@ -505,12 +509,15 @@ static void access_router(const struct cell *cell, unsigned int offset, bool wri
 	else
 		affinity = (affinity & ~0xffffffffUL) | (uint32_t)*value;
 	if (affinity & IROUTER_IRM)
-		affinity = affinity_of(first_cpu(cell));
+		affinity = affinity_of(gic_first_cpu(cell));
 	for_each_cpu_in(cell, i) {
-		if (affinity_of(&cpus[i]) == (affinity & 0xff00ffffffUL)) {
+		if (affinity_of(&cpus[i]) != (affinity & 0xff00ffffffUL))
+			continue;
+		if (virtual)
+			vpin_direct(cell, &cpus[i]);
+		else
 			*router = affinity_of(&cpus[i]);
-			return;
-		}
+		return;
 	}
 	cell_denied("interrupt route", intid, affinity);
 }
@@ -522,8 +529,8 @@ bool gic_owns(const struct cell *cell, uint64_t intid)
 }
 
 /* GICv2: the CPUs of the owner out of those that it names, in a byte for each interrupt. */
-static void access_targets(const struct cell *cell, unsigned int first, bool write,
-			   unsigned int size, uint64_t *value)
+static void access_targets(struct cell *cell, unsigned int first, bool write, unsigned int size,
+			   uint64_t *value)
 {
 	uint64_t result = 0;
 	uint8_t cells = 0;
@@ -535,6 +542,10 @@ static void access_targets(const struct cell *cell, unsigned int first, bool wri
 
 		if (first + i < FIRST_SPI)
 			result |= (uint64_t)*target << 8 * i;
+		else if (vpin_is(cell, first + i))
+			result |=
+				(uint64_t)vpin_access_target(cell, write, (uint8_t)(*value >> 8 * i))
+				<< 8 * i;
 		else if (!owns_spi(cell, first + i))
 			continue;
 		else if (write)
@@ -629,7 +640,7 @@ static void access_sgi_priorities(struct cpu *cpu, unsigned int first, unsigned 
 		uint8_t *priority = &cpu->arch.sgi_priority[index_nospec(first + i, SGIS)];
 
 		if (write)
-			WRITE_ONCE(*priority, guest_priority((uint8_t)(*value >> 8 * i)));
+			WRITE_ONCE(*priority, gic_guest_priority((uint8_t)(*value >> 8 * i)));
 		else
 			result |= (uint64_t)READ_ONCE(*priority) << 8 * i;
 	}
@@ -682,7 +693,7 @@ static bool is_private(unsigned int offset)
 	       offset == GIC_ICFGR || offset == GIC_ICFGR + 4;
 }
 
-static void access_dist(const struct cell *cell, unsigned int offset, bool write, unsigned int size,
+static void access_dist(struct cell *cell, unsigned int offset, bool write, unsigned int size,
 			uint64_t *value)
 {
 	unsigned int ids = gic_is_v2 ? GICD_V2_IDS : GIC_IDS;
@@ -701,12 +712,16 @@ static void access_dist(const struct cell *cell, unsigned int offset, bool write
 		intid = offset - GIC_IPRIORITYR;
 		access_priorities(gicd + offset, size, cell->arch.spis[intid / 32] >> intid % 32,
 				  write, value);
+		if (cell->arch.pin_word && CL_VUART_INTID - intid < size)
+			vpin_access_priority(cell, 8 * (CL_VUART_INTID - intid), write, value);
 	} else if (size != 4) {
 		mmio_ignore(write, gic.dist_phys + offset, value);
 	} else if (is_bits(offset)) {
 		unsigned int word = (offset & 0x7f) / 4;
 
 		access_bits(gicd, offset & ~0x7fU, word, cell->arch.spis[word], write, value);
+		if (word && word == cell->arch.pin_word)
+			vpin_access_bit(cell, offset & ~0x7fU, write, value);
 	} else if (is_config(offset)) {
 		intid = (offset - GIC_ICFGR) * 4;
 		access_config(gicd + offset, cell->arch.spis[intid / 32] >> intid % 32, write,

@@ -6,6 +6,7 @@
 #include <mmio.h>
 #include <page.h>
 #include <pci.h>
+#include <vpin.h>
 
 void arm64_clear_fp(void);
 void arm64_clear_sve(void);
@@ -127,6 +128,7 @@ void arch_cell_exit(struct cell *cell)
 
 void arch_cell_entry(struct cell *cell, struct arch_start *start)
 {
+	vpin_reset(cell);
 	start->address = cell->config->entry;
 	start->argument = cell->arch.comm_address;
 }
@@ -401,6 +403,7 @@ void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
 {
 	/* What was sent to it while it was off is lost, as with real ones. */
 	__atomic_store_n(&cpu->arch.sgi_pending, 0, __ATOMIC_SEQ_CST);
+	vgic_update_pin(cpu); /* a level is still there */
 	current_regs->x[0] = start->argument;
 	__atomic_store_n(&cpu->arch.starting, false, __ATOMIC_SEQ_CST);
 	write_sysreg(elr_el2, start->address);

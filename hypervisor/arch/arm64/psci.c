@@ -104,15 +104,14 @@ static int64_t cpu_suspend(void)
 }
 
 /* Root ends the machine; another cell itself. */
-static void system_off(struct guest_regs *regs)
+static void end_system(struct guest_regs *regs, bool reset)
 {
-	struct cell *cell = local->cpu->cell;
-
-	if (cell == &root_cell) {
+	if (local->cpu->cell == &root_cell)
 		firmware_call(regs->x);
-		return;
-	}
-	cell_shut_down();
+	else if (reset)
+		cell_reset();
+	else
+		cell_shut_down();
 }
 
 static int64_t psci_features(uint32_t function)
@@ -169,7 +168,7 @@ static bool psci_call(struct guest_regs *regs, uint32_t function)
 		return true;
 	case PSCI_SYSTEM_OFF:
 	case PSCI_SYSTEM_RESET:
-		system_off(regs);
+		end_system(regs, (function & ~SMCCC_64) == PSCI_SYSTEM_RESET);
 		return true;
 	case PSCI_FEATURES:
 		x[0] = (uint64_t)psci_features((uint32_t)arg1);
@@ -191,6 +190,8 @@ void smccc_call(struct guest_regs *regs, bool smc)
 	} else if (is_workaround(function) ||
 		   (function == SMCCC_ARCH_FEATURES && is_workaround((uint32_t)regs->x[1]))) {
 		firmware_call(regs->x);
+	} else if (function == SMCCC_ARCH_FEATURES) {
+		regs->x[0] = (uint64_t)(int64_t)NOT_SUPPORTED; /* asked, not called */
 	} else if (!smc || !firmware_forward(local->cpu->cell, regs->x)) {
 		cell_denied("firmware call", function, regs->x[1]);
 		regs->x[0] = (uint64_t)(int64_t)NOT_SUPPORTED;

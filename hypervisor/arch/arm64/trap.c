@@ -5,6 +5,7 @@
 #include <decode.h>
 #include <log.h>
 #include <mmio.h>
+#include <vpin.h>
 #include <cloister/hypercall.h>
 
 #define ESR_CLASS(esr) ((esr) >> 26 & 0x3f)
@@ -72,6 +73,9 @@ static const struct {
 
 static enum sysreg_action sysreg_action(uint32_t reg)
 {
+	/* DBGBVR<n>_EL1 to DBGWCR<n>_EL1: a kernel clears those that there always are. */
+	if ((reg & ~SYSREG(0, 0, 0, 15, 3)) == SYSREG(2, 0, 0, 0, 4))
+		return SYSREG_ZERO;
 	for (unsigned int i = 0; i < ARRAY_SIZE(sysreg_policy); i++)
 		if (sysreg_policy[i].reg == reg)
 			return sysreg_policy[i].action;
@@ -374,17 +378,21 @@ static inline bool gic_bits(struct guest_regs *regs, uint32_t iss)
 	uint64_t offset = address - gic_dist_phys;
 	unsigned int rt = ISS_SRT(iss);
 	uint64_t word = offset / 4 % 32;
+	const struct cell *cell = local->cpu->cell;
+	bool with_pin = word == cell->arch.pin_word;
 	uint32_t mine;
 
 	if (unlikely(offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER || offset & 3 ||
-		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2))
+		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2 ||
+		     (with_pin && iss & ISS_WNR && regs->x[rt] & VPIN_BIT)))
 		return gic_plain(regs, address, iss);
 	local->exits[CL_EXIT_IRQ_CHIP]++;
-	mine = local->cpu->cell->arch.spis[word];
+	mine = cell->arch.spis[word];
 	if (iss & ISS_WNR)
 		mmio_write32(gicd + offset, (uint32_t)regs->x[rt] & mine);
 	else
-		regs->x[rt] = mmio_read32(gicd + offset) & mine;
+		regs->x[rt] = (mmio_read32(gicd + offset) & mine) |
+			      (with_pin ? vpin_state(cell, offset) : 0);
 	guest_skip();
 	return true;
 }

@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void inject(bool v2, uint64_t value
 }
 
 /* The list register that has this interrupt, which is not of the hardware; -1: none. */
-static int find_lr(unsigned int intid)
+static inline __attribute__((always_inline)) int look_for_lr(unsigned int intid)
 {
 	uint64_t in_use = ~gic_free_lrs() & all_lrs;
 
@@ -126,11 +126,16 @@ static int find_lr(unsigned int intid)
 	return -1;
 }
 
+static __attribute__((noinline)) int find_lr(unsigned int intid)
+{
+	return look_for_lr(intid);
+}
+
 /* Interrupts without an active state in the hardware: once more while in a list register is once. */
 static bool inject_software(unsigned int intid, uint8_t priority)
 {
 	uint64_t free = gic_free_lrs();
-	int lr = likely(free == all_lrs) ? -1 : find_lr(intid);
+	int lr = likely(free == all_lrs) ? -1 : look_for_lr(intid);
 
 	if (lr >= 0)
 		write_lr((unsigned int)lr, read_lr((unsigned int)lr) | LR_PENDING);
@@ -218,10 +223,54 @@ void vgic_deliver_sgis(struct cpu *cpu)
 	}
 }
 
+/*
+ * The virtual pin is a level: pending while it is active, and again when the guest has ended it,
+ * of which a maintenance interrupt tells (LR_EOI).
+ */
+__attribute__((cold)) void vgic_update_pin(struct cpu *cpu)
+{
+	const struct virtual_pin *pin = &cpu->cell->arch.pin;
+	int lr = cpu->arch.pin_listed ? find_lr(CL_VUART_INTID) : -1;
+	uint64_t value = lr < 0 ? 0 : read_lr((unsigned int)lr);
+	bool wanted;
+
+	/* What changes from here on is told once more. */
+	WRITE_ONCE(cpu->arch.pin_changed, false);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	wanted = READ_ONCE(cpu->cell->uart.line) && READ_ONCE(pin->enabled) &&
+		 READ_ONCE(pin->target) == cpu->id;
+	if (value & LR_ACTIVE || (value & LR_PENDING && wanted))
+		return;
+	if (lr >= 0) {
+		write_lr((unsigned int)lr, 0);
+		cpu->arch.pin_listed = false;
+		update_room();
+	}
+	if (wanted && gic_free_lrs()) {
+		inject(gic_is_v2, LR_PENDING | LR_EOI | LR_PRIORITY(READ_ONCE(pin->priority)) |
+					  CL_VUART_INTID);
+		cpu->arch.pin_listed = true;
+	} else if (wanted) {
+		cpu->arch.pin_changed = true; /* the maintenance interrupt comes back to it */
+	}
+}
+
+/* No list register of this CPU has it any more. */
+static __attribute__((cold)) void forget_pin(struct cpu *cpu)
+{
+	int lr = cpu->arch.pin_listed ? find_lr(CL_VUART_INTID) : -1;
+
+	if (lr >= 0)
+		write_lr((unsigned int)lr, 0);
+	cpu->arch.pin_listed = false;
+}
+
 void vgic_deliver(struct cpu *cpu)
 {
 	vgic_deliver_sgis(cpu);
 	deliver_strays();
+	if (unlikely(READ_ONCE(cpu->arch.pin_changed)))
+		vgic_update_pin(cpu);
 }
 
 static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
@@ -307,6 +356,8 @@ static __attribute__((noinline)) void take_rare(uint64_t acknowledged, unsigned 
 						uint8_t priority)
 {
 	if (intid == gic_maintenance_irq) {
+		if (local->cpu->arch.pin_listed)
+			vgic_update_pin(local->cpu); /* before others look who has ended */
 		if (gic_is_v2 && gic_needs_eoi)
 			deactivate_ended();
 		update_room();
@@ -610,6 +661,7 @@ void vgic_exit_cpu(void)
  */
 void vgic_reset_cpu(struct cpu *cpu)
 {
+	forget_pin(cpu);
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 

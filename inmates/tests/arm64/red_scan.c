@@ -85,6 +85,13 @@ static const struct range nothing[] = {
 	REG(3, 9, 14, 0),						    /* PMUSERENR */
 };
 
+/* DBGBVR<n>, DBGBCR<n>, DBGWVR<n>, DBGWCR<n>: CRm is n, and bit 2 of op2 is set. */
+static bool is_watchpoint(uint32_t reg)
+{
+	return reg >= SYSTEM_REGISTER(2, 0, 0, 0, 4) && reg <= SYSTEM_REGISTER(2, 0, 0, 15, 7) &&
+	       reg & SYSTEM_REGISTER(0, 0, 0, 0, 4);
+}
+
 #define in_table(table, reg) in_ranges(table, sizeof(table) / sizeof((table)[0]), reg)
 static bool in_ranges(const struct range *ranges, unsigned int count, uint32_t reg)
 {
@@ -105,7 +112,7 @@ static void attack_register(uint32_t reg)
 		survived();
 		return;
 	}
-	if (in_table(nothing, reg)) {
+	if (in_table(nothing, reg) || is_watchpoint(reg)) {
 		run_with(MSR(reg), ~0ULL);
 		got = run_with(MRS(reg), 0);
 		expect_refused(!got.value, "register", reg, got.value);

@@ -135,6 +135,8 @@ void gic_map_cpu(struct cpu *cpu); /* where this CPU's private registers are */
 void gic_set_pending(unsigned int intid); /* shared, or private to this CPU */
 void gic_clear_sgis(void);		  /* none is pending at this CPU */
 void gic_send_v2(const struct cpu *cpu, unsigned int sgi);
+const struct cpu *gic_first_cpu(const struct cell *cell);
+uint8_t gic_guest_priority(uint8_t priority); /* this one, or the highest that guests have */
 extern unsigned int gic_maintenance_irq;
 /* Registers of this CPU's private interrupts, laid out as below. */
 volatile char *gic_sgi_frame(void);
@@ -213,7 +215,9 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
-void vgic_deliver(struct cpu *cpu); /* what waits for this CPU: SGIs, and messages of others */
+/* What waits for this CPU: SGIs, messages of others, the virtual pin. */
+void vgic_deliver(struct cpu *cpu);
+void vgic_update_pin(struct cpu *cpu); /* the virtual pin has changed; on this CPU */
 /* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 

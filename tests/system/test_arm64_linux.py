@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A distribution's kernel in a cell of an arm64 machine, beside root with the same kernel and a bare-metal cell:
+hvctl cell linux."""
+
+import pathlib
+import re
+import subprocess
+
+import blobs
+import cloister
+import initramfs
+import pytest
+
+KERNELS = [("6.1", 3), ("6.12", 2), ("6.12", 3), ("6.1", 2), ("6.1-normal", 3)]
+CONFIG = "/cells/qemu-linux.cell"
+ROOT = "/cells/qemu-root-large.cell"
+MIB = 1 << 20
+BOOT = 120
+U_BOOT_TREE = pathlib.Path(__file__).parent / "guest" / "u-boot.dts"
+
+# Warnings of a kernel in a cell that the same one as root does not have, and why.
+EXPECTED = (
+    r"hrtimer: interrupt took \d+ ns",  # the emulator was busy elsewhere
+    r"clocksource: .* wd-.*|clocksource: Long readout interval.*",  # the same
+)
+
+
+def files(kernel):
+    tree = U_BOOT_TREE.read_text("utf-8")
+    cpus = "".join(f'cpu@{n} {{ device_type = "cpu"; compatible = "arm,cortex-a72"; reg = <{n}>; enable-method = "psci"; }};'
+                   for n in range(4))
+    tree = re.sub(r"cpu@3 \{.*?\};", cpus, tree, flags=re.DOTALL)
+    tree = tree.replace("chosen {", 'a-node { compatible = "of,the-tree"; };\n\tchosen {', 1)
+    blob = subprocess.run(["dtc", "-q", "-O", "dtb"], input=tree.encode(), stdout=subprocess.PIPE, check=True).stdout
+    image = initramfs.kernel_directory(kernel, "arm64") / "vmlinuz"
+    return {
+        "root/vmlinuz": image,
+        "root/initrd": initramfs.base("arm64"),
+        "root/tree.dtb": blob,
+        "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[1], arch="arm64"),
+    }
+
+
+class Shell:
+    """The cell's first process, a shell on its console, as somebody sees it who types."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.count = 0
+        cloister.wait_output(machine, "linux", r"^/root # ", BOOT)
+        # No line that is typed is broken.
+        self.run("stty columns 1000")
+
+    def run(self, command, timeout=60):
+        """Output of a command; what is typed is not the text that is waited for."""
+        self.count += 1
+        self.type(f"{command}; echo EN''D-{self.count}")
+        match = cloister.wait_output(self.machine, "linux", rf"echo EN''D-{self.count}\s*\n([^\0]*?)^END-{self.count}\s*$", timeout)
+        return match[1].replace("\r", "")
+
+    def type(self, text):
+        self.machine.push("/tmp/typed", text.encode() + b"\r")
+        self.machine.check("hvctl console --input linux </tmp/typed >/dev/null", 30)
+
+
+def start(machine, options=""):
+    machine.check(f"hvctl cell linux {CONFIG} /root/vmlinuz -i /root/initrd -c 'quiet shell' {options}", 60)
+    return Shell(machine)
+
+
+def warnings(text):
+    """Lines of dmesg -r with a priority above that of notices, without their times."""
+    found = re.findall(r"^<[0-4]>\[ *[\d.]+\] (.*)$", text, re.MULTILINE)
+    return [line.strip() for line in found]
+
+
+def on(*machines):
+    return pytest.mark.parametrize("prepared", machines, indirect=True, ids=lambda machine: f"{machine[0]}-gicv{machine[1]}")
+
+
+@pytest.fixture(scope="module")
+def prepared(request, boot):
+    """The machine with Cloister enabled and the heartbeat cell running."""
+    kernel, gic = request.param
+    machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel))
+    machine.gic = gic
+    machine.native = warnings(machine.check("dmesg -r"))
+    before = cloister.Snapshot(machine)
+    cloister.enable(machine, ROOT)
+    cloister.start(machine, "heartbeat", "heartbeat", "period_us=1000 print_ms=1000", path="/cells/heartbeat.cell")
+    cloister.wait_output(machine, "heartbeat", "^heartbeat: 1000 ticks")
+    yield machine
+    if "linux" in cloister.cells(machine):
+        machine.check("hvctl cell destroy linux", 60)
+    cloister.end_heartbeat(machine, before)
+
+
+def ticks(machine):
+    return int(re.findall(r"^heartbeat: (\d+) ticks", machine.check("hvctl console heartbeat | tail -n 3"), re.MULTILINE)[-1])
+
+
+def uptimes(machine, shell):
+    """The cell's, and root's before and after that was read."""
+    first = float(machine.check("cut -d' ' -f1 /proc/uptime"))
+    cells = float(shell.run("cut -d' ' -f1 /proc/uptime"))
+    return first, cells, float(machine.check("cut -d' ' -f1 /proc/uptime"))
+
+
+@on(("6.1", 3))
+def test_refused(prepared):
+    """With a sentence, and nothing has changed."""
+    machine = prepared
+    before = list(cloister.cells(machine))
+    used = cloister.status(machine)["mem_used"]
+    machine.check("head -c 4096 /root/vmlinuz >/tmp/short; head -c 100000 /dev/zero >/tmp/zeros; : >/tmp/empty")
+    machine.check("gzip -1 </tmp/zeros >/tmp/zeros.gz; head -c 60 /tmp/zeros.gz >/tmp/cut.gz")
+    machine.push("/tmp/small.cell", blobs.cell("small", cpus=[2], arch="arm64", entry=0x40000000,
+                                               memory=[blobs.ram(virt=0x40000000, size=16 * MIB)]))
+    machine.push("/tmp/outside.cell", blobs.cell("outside", cpus=[2], arch="arm64", entry=0x10000,
+                                                 memory=[blobs.ram(flags=blobs.RAM), blobs.ram(virt=0x40000000, size=64 * MIB)]))
+    machine.push("/tmp/direct.cell", blobs.cell("direct", cpus=[2], arch="arm64", entry=0x40000000,
+                                                flags=blobs.VUART | blobs.DIRECT_IRQ,
+                                                memory=[blobs.ram(virt=0x40000000, size=64 * MIB)]))
+    linux = "hvctl cell linux"
+    cloister.refused(machine, f"{linux} {CONFIG} /tmp/zeros", "/tmp/zeros: is no arm64 kernel, expected")
+    cloister.refused(machine, f"{linux} {CONFIG} /tmp/zeros.gz", "/tmp/zeros.gz: is no arm64 kernel, expected")
+    cloister.refused(machine, f"{linux} {CONFIG} /tmp/cut.gz", "/tmp/cut.gz: the gzip file is damaged")
+    cloister.refused(machine, f"{linux} {CONFIG} /tmp/empty", "/tmp/empty: the file is empty")
+    cloister.refused(machine, f"{linux} /tmp/small.cell /root/vmlinuz", "image_size is", "the 16777216 that the cell has")
+    cloister.refused(machine, f"{linux} /tmp/outside.cell /root/vmlinuz", "cell 'outside': entry is 0x10000, expected a multiple of 8 in a memory region")
+    cloister.refused(machine, f"{linux} /tmp/direct.cell /root/vmlinuz", "CL_CELL_DIRECT_IRQ", "has no interrupt")
+    cloister.refused(machine, f"{linux} {CONFIG} /root/vmlinuz -c {'x' * 2048}", "2048 bytes, expected at most 2047", status=2)
+    cloister.refused(machine, f"{linux} {CONFIG} /root/vmlinuz --dtb /tmp/zeros", "/tmp/zeros: is no device tree blob")
+    cloister.refused(machine, f"{linux} {CONFIG} /root/vmlinuz -i /tmp/none", "/tmp/none")
+    assert list(cloister.cells(machine)) == before
+    assert cloister.status(machine)["mem_used"] == used
+
+
+@on(*KERNELS)
+def test_boots(prepared):
+    """To a shell with all CPUs, all memory, right time, and nothing in its log that native boot does not have."""
+    machine = prepared
+    beats = ticks(machine)
+    shell = start(machine)
+    assert shell.run("nproc").strip() == "2"
+    total = int(shell.run("grep MemTotal /proc/meminfo").split()[1])
+    assert 160 << 10 < total < 256 << 10
+    assert "uart-pl011" in shell.run("grep pl011 /proc/interrupts")
+
+    found = warnings(shell.run("dmesg -r | grep '^<[0-4]>'"))
+    unexpected = [line for line in found if line not in machine.native and not any(re.fullmatch(e, line) for e in EXPECTED)]
+    assert unexpected == [], machine.native
+
+    root_1, cell_1, root_2 = uptimes(machine, shell)
+    shell.run("sleep 2")
+    root_3, cell_2, root_4 = uptimes(machine, shell)
+    assert root_3 - root_2 - 0.02 <= cell_2 - cell_1 <= root_4 - root_1 + 0.02
+
+    # A CPU goes and comes back; interrupts of the UART that it had go to the other one.
+    assert shell.run("echo 2 >/proc/irq/$(grep pl011 /proc/interrupts | cut -d: -f1 | tr -d ' ')/smp_affinity; echo $?").strip() == "0"
+    assert shell.run("echo from CPU 1").strip() == "from CPU 1"
+    assert shell.run("echo 0 >/sys/devices/system/cpu/cpu1/online; nproc").strip() == "1"
+    assert shell.run("echo 1 >/sys/devices/system/cpu/cpu1/online; nproc").strip() == "2"
+    # More than fits into the UART's input at once.
+    assert shell.run(f"echo {'long ' * 60}").split() == ["long"] * 60
+
+    assert cloister.state(machine, "linux") == "running"
+    cloister.wait(machine, "the heartbeat to go on", lambda: ticks(machine) > beats)
+    shell.type("poweroff -f")
+    cloister.wait_state(machine, "linux", "shut down")
+    machine.check("hvctl cell destroy linux", 60)
+
+
+@on(("6.1", 3))
+def test_reboots(prepared):
+    """The cell waits for root then, which starts a kernel elsewhere in its address space; with a tree of its own, and SMC
+    for PSCI, where that fits the machine."""
+    machine = prepared
+    shell = start(machine)
+    first = shell.run("grep ' _stext$' /proc/kallsyms").split()[0]
+    assert int(first, 16)
+    shell.type("reboot -f")
+    cloister.wait_state(machine, "linux", "reset")
+    machine.check("hvctl cell destroy linux", 60)
+
+    tree = "--dtb /root/tree.dtb" if machine.gic == 3 else ""
+    shell = start(machine, tree)
+    assert shell.run("nproc").strip() == "2"
+    assert shell.run("grep ' _stext$' /proc/kallsyms").split()[0] != first
+    if tree:
+        assert shell.run("tr '\\0' '\\n' </proc/device-tree/a-node/compatible").strip() == "of,the-tree"
+        assert shell.run("tr '\\0' '\\n' </proc/device-tree/psci/method").strip() == "smc"
+    machine.check("hvctl cell destroy linux", 60)
