@@ -144,13 +144,12 @@ static bool audited_pin(const struct cell *cell, const struct cl_irqchip *chip, 
 }
 
 /*
- * A write to a redirection entry that is refused. Not worth a line if the pin is masked and stays
- * so: operating systems mask what they find before they use any.
+ * Is a pin masked, and stays so with this write? Then its refusal is not worth a line: operating
+ * systems mask what they find before they use any.
  */
-static void entry_denied(const char *what, unsigned int index, uint32_t value, uint32_t other_half)
+static bool stays_masked(unsigned int index, uint32_t value, uint32_t other_half)
 {
-	if (!((index & 1 ? other_half : value) & IOAPIC_MASKED))
-		cell_denied(what, index, value);
+	return (index & 1 ? other_half : value) & IOAPIC_MASKED;
 }
 
 /* The data register of what no hardware is behind. */
@@ -161,13 +160,14 @@ static void virtual_access(struct cell *cell, bool write, unsigned int index, ui
 	if (index < REG_REDIRECTION) {
 		*value = index == REG_VERSION ? VIRTUAL_VERSION : 0;
 	} else if (!uart_pin_is(cell, CL_VUART_CHIP, pin)) {
-		if (write)
-			entry_denied("IOAPIC pin", index, *value, IOAPIC_MASKED);
+		if (write && !stays_masked(index, *value, IOAPIC_MASKED))
+			cell_denied("IOAPIC pin", pin, *value);
 		*value = IOAPIC_MASKED;
 	} else if (!write) {
 		*value = uart_pin_read(cell, index);
-	} else if (!uart_pin_write(cell, index, *value)) {
-		entry_denied("IOAPIC entry", index, *value, uart_pin_read(cell, index ^ 1));
+	} else if (!uart_pin_write(cell, index, *value) &&
+		   !stays_masked(index, *value, uart_pin_read(cell, index ^ 1))) {
+		cell_denied("IOAPIC entry", index, *value);
 	}
 }
 
@@ -213,8 +213,9 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 		}
 		if (index >= REG_REDIRECTION && !owns_pin(chip, (index - REG_REDIRECTION) / 2) &&
 		    !audited_pin(cell, chip, (index - REG_REDIRECTION) / 2, write)) {
-			if (write && cell != &root_cell)
-				entry_denied("IOAPIC pin", index, *value, IOAPIC_MASKED);
+			if (write && cell != &root_cell &&
+			    !stays_masked(index, *value, IOAPIC_MASKED))
+				cell_denied("IOAPIC pin", (index - REG_REDIRECTION) / 2, *value);
 			*value = IOAPIC_MASKED;
 			break;
 		}
@@ -231,8 +232,8 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 		else if (allowed)
 			registers[DATA / 4] = *value;
 		lock_drop(&hardware_lock);
-		if (!allowed)
-			entry_denied("IOAPIC entry", index, *value, other_half);
+		if (!allowed && !stays_masked(index, *value, other_half))
+			cell_denied("IOAPIC entry", index, *value);
 		break;
 	case REG_EOI:
 		if (write && cell == &root_cell)

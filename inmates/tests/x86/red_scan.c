@@ -101,6 +101,16 @@ static const struct msr_range readable[] = {
 	{ 0xc0010114, 0xc0010114 }, /* VM_CR, which says that there is no SVM */
 };
 
+/* What of the chip is not shown, and machine checks, which are root's: 0, or not there. */
+static const struct msr_range zero[] = {
+	{ 0x179, 0x17a },
+	{ 0xc0010010, 0xc0010010 }, /* SYSCFG */
+	{ 0xc001001f, 0xc001001f }, /* NB_CFG */
+};
+
+/* MTRRs can be switched off and on, without effect */
+#define MSR_MTRR_TYPE 0x2ffU
+
 /* Intel's: locked, and nothing is enabled */
 #define MSR_FEATURE_CONTROL 0x3aU
 
@@ -120,7 +130,7 @@ static bool in_ranges(const struct msr_range *ranges, unsigned int count, uint32
 static void attack_msr(uint32_t msr)
 {
 	static const uint64_t values[] = { 0, ~0ULL, 0x0123456789abcdef };
-	uint64_t value;
+	uint64_t value, after;
 	unsigned int fault, i;
 
 	if (apic_is_x2() && msr >= X2APIC_FIRST && msr <= X2APIC_LAST)
@@ -136,9 +146,15 @@ static void attack_msr(uint32_t msr)
 		expect_refused(!fault && value == 1, "VMX is not locked off", msr, value);
 	else if (in_table(readable, msr))
 		survived();
+	else if (in_table(zero, msr))
+		expect_refused(fault == GP || !value, "read of MSR", msr, value);
 	else
 		expect_refused(fault == GP, "read of MSR", msr, value);
-	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+	if (msr == MSR_MTRR_TYPE) {
+		wrmsr_safe(msr, 0);
+		expect_refused(!rdmsr_safe(msr, &after) && after == value, "write to MSR", msr, 0);
+	}
+	for (i = msr == MSR_MTRR_TYPE; i < sizeof(values) / sizeof(values[0]); i++)
 		expect_refused(wrmsr_safe(msr, values[i]) == GP, "write to MSR", msr, values[i]);
 }
 
@@ -178,7 +194,14 @@ static void attack_cpuid(uint32_t leaf, uint32_t subleaf)
 		/* Behind the last one, Intel's CPUs answer as for another. */
 		cpuid(0x80000000, 0, &highest, &unused, &unused, &unused);
 		fine = leaf > highest || (!a && !b && !c && !d);
-	} else if (leaf >> 28 == 4 && leaf != 0x40000000)
+	} else if (leaf == 0x40000100)
+		/* KVM's signature */
+		fine = (a == 0x40000101 && b == 0x4b4d564b && c == 0x564b4d56 && d == 0x4d) ||
+		       (!a && !b && !c && !d);
+	else if (leaf == 0x40000101)
+		/* and of its features no delays and the clock */
+		fine = (!a || a == (1U << 1 | 1U << 3 | 1U << 24)) && !b && !c && !d;
+	else if (leaf >> 28 == 4 && leaf != 0x40000000)
 		fine = !a && !b && !c && !d;
 	expect_refused(fine, "CPUID leaf", leaf, (uint64_t)c << 32 | d);
 }
