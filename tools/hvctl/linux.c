@@ -125,7 +125,7 @@ int cmd_cell_linux(const struct options *o, int argc, char **argv)
 	int code = EXIT_REFUSED;
 
 	(void)argc;
-	config = read_config(argv[0], !has(o, OPT_NO_CHECK), &size);
+	config = read_config(argv[0], true, &size);
 	g.config = config;
 	if (config && read_input(g.kernel_path, FILE_MAX, &g.kernel, &g.kernel_size) &&
 	    read_input(g.initrd_path, FILE_MAX, &g.initrd, &g.initrd_size) &&

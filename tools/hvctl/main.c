@@ -43,7 +43,7 @@ static const struct command {
 	  OPT_STRING | OPT_NO_CHECK | OPT_SUPERVISE | OPT_TIMEOUT, 1, 64, cmd_cell_run },
 	{ "cell", "linux", "FILE.cell KERNEL",
 	  "Create a cell and start a Linux kernel, as distributions have it, in it.",
-	  OPT_INITRD | OPT_CMDLINE | OPT_DTB | OPT_NO_CHECK | OPT_SUPERVISE | OPT_TIMEOUT, 2, 2,
+	  OPT_INITRD | OPT_CMDLINE | OPT_DTB | OPT_SUPERVISE | OPT_TIMEOUT, 2, 2,
 	  cmd_cell_linux },
 	{ "cell", "start", "CELL", "Start it at its entry.", 0, 1, 1, cmd_cell_start },
 	{ "cell", "shutdown", "CELL", "Ask the cell to finish, and wait until it has.", OPT_TIMEOUT,
