@@ -62,7 +62,7 @@ class Shell:
         self.machine = machine
         self.count = 0
         machine.check("killall hvctl; : >/tmp/linux; setsid hvctl console linux --follow >/tmp/linux 2>&1 </dev/null &")
-        cloister.wait(machine, "a shell in the cell", lambda: "shell ready\n" in self.text(0))
+        cloister.wait(machine, "a shell in the cell", lambda: machine.run("grep -q 'shell ready' /tmp/linux").status == 0)
 
     def text(self, start):
         return self.machine.check(f"tail -c +{start + 1} /tmp/linux").replace("\r\n", "\n")

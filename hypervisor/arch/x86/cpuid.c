@@ -10,6 +10,7 @@
 #define LEAF1_C_X2APIC	   BIT(21)
 #define LEAF1_C_OSXSAVE	   BIT(27)
 #define LEAF1_C_HYPERVISOR BIT(31)
+#define LEAF7_B_TSC_ADJUST BIT(1)
 #define LEAF7_C_OSPKE	   BIT(4)
 
 void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
@@ -30,6 +31,9 @@ void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_
 		*c &= ~(uint32_t)LEAF7_C_OSPKE;
 		if (guest_cr4() & CR4_PKE)
 			*c |= LEAF7_C_OSPKE;
+		/* A cell moves its counter by writing it: the other register has the hardware's. */
+		if (!root)
+			*b &= ~(uint32_t)LEAF7_B_TSC_ADJUST;
 	} else if (root) {
 		/*
 		 * Root cannot use virtualisation either, but it looks at a CPU that comes back from

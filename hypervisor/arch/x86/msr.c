@@ -32,7 +32,7 @@ static const struct msr_range own_x2apic[] = {
 /* Cells read these as they are. */
 static const struct msr_range cell_reads[] = {
 	{ MSR_TSC, MSR_TSC },
-	{ 0x8b, 0x8b },	  /* microcode level */
+	{ MSR_MICROCODE, MSR_MICROCODE },
 	{ 0xe7, 0xe8 },	  /* MPERF, APERF */
 	{ 0xfe, 0xfe },	  /* MTRRcap */
 	{ 0x200, 0x20f }, /* MTRRs */
@@ -62,14 +62,14 @@ static const struct msr_range root_writes[] = {
 	{ MSR_TSC, MSR_TSC },
 	{ 0x33, 0x33 }, /* split locks */
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
-	{ 0x8b, 0x8b },	  /* cleared before CPUID puts the microcode level there */
-	{ 0xc1, 0xc8 },	  /* performance counters */
-	{ 0xe1, 0xe2 },	  /* waiting in user mode, C-states */
-	{ 0xe7, 0xe8 },	  /* MPERF, APERF */
-	{ 0x122, 0x123 }, /* TSX, microcode's mitigations */
-	{ 0x140, 0x140 }, /* faulting CPUID, monitor/mwait of user mode */
-	{ 0x179, 0x17b }, /* machine check */
-	{ 0x186, 0x18d }, /* performance events */
+	{ MSR_MICROCODE, MSR_MICROCODE }, /* cleared before CPUID puts the level there */
+	{ 0xc1, 0xc8 },			  /* performance counters */
+	{ 0xe1, 0xe2 },			  /* waiting in user mode, C-states */
+	{ 0xe7, 0xe8 },			  /* MPERF, APERF */
+	{ 0x122, 0x123 },		  /* TSX, microcode's mitigations */
+	{ 0x140, 0x140 },		  /* faulting CPUID, monitor/mwait of user mode */
+	{ 0x179, 0x17b },		  /* machine check */
+	{ 0x186, 0x18d },		  /* performance events */
 	{ 0x199, 0x19c }, /* P-state, clock modulation, thermal interrupt and status */
 	{ 0x1a6, 0x1a7 }, /* performance events */
 	{ 0x1ad, 0x1ad }, /* turbo */
@@ -246,7 +246,8 @@ static void translate_deadline(void)
 #define MTRR_DEFAULT 0xffUL
 
 /*
- * Writes of a cell without effect, which operating systems make without a way out. MTRRs are
+ * Writes of a cell without effect, which operating systems make without a way out. The microcode
+ * level is cleared before CPUID sets it; it is there already. MTRRs are
  * switched off and on around a change of the PAT; what they say of a cell's memory the second-level
  * tables say, too. And on CPUs where the other register reads as 0, each Linux sets a bit for ports
  * that a cell does not have.
@@ -259,6 +260,10 @@ static bool without_effect(uint32_t msr, uint64_t value)
 		return false;
 	if (msr == MSR_MTRR_TYPE)
 		return value == rdmsr(msr) || value == (rdmsr(msr) & ~(MTRR_ENABLE | MTRR_DEFAULT));
+	if (msr == MSR_MICROCODE)
+		return !value;
+	if (msr == MSR_MISC_ENABLE)
+		return vendor_msr_read(msr, &is) && value == is;
 	return msr == MSR_NB_CFG && value == NB_CFG_CF8_EXT && vendor_msr_read(msr, &is);
 }
 

@@ -47,6 +47,7 @@
 #define MSR_SPEC_CTRL	 0x48
 #define MSR_PRED_CMD	 0x49
 #define MSR_FLUSH_CMD	 0x10b
+#define MSR_MICROCODE	 0x8b
 #define MSR_SYSENTER_CS	 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176

@@ -79,13 +79,22 @@ void vendor_msr_exits(unsigned char *bitmap, uint32_t first, uint32_t last, unsi
 const uint32_t vendor_msrs[] = { MSR_FEATURE_CONTROL };
 const unsigned int vendor_msr_count = ARRAY_SIZE(vendor_msrs);
 
-/* For a cell VMX is locked off. Root would remember that for the time after us. */
+/*
+ * For a cell VMX is locked off. Root would remember that for the time after us. Every Linux reads
+ * the other register before it can handle an exception.
+ */
 bool vendor_msr_read(uint32_t msr, uint64_t *value)
 {
-	if (msr != MSR_FEATURE_CONTROL)
+	switch (msr) {
+	case MSR_FEATURE_CONTROL:
+		*value = local->cpu->cell == &root_cell ? rdmsr(msr) : FEATURE_CONTROL_LOCKED;
+		return true;
+	case MSR_MISC_ENABLE:
+		*value = rdmsr(msr);
+		return true;
+	default:
 		return false;
-	*value = local->cpu->cell == &root_cell ? rdmsr(msr) : FEATURE_CONTROL_LOCKED;
-	return true;
+	}
 }
 
 #define LEAF1_C_VMX    BIT(5)
