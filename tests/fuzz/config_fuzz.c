@@ -489,7 +489,9 @@ static void put_in_order(uint8_t *blob, uint16_t size, bool root, uint16_t arch)
 	config.arch = arch;
 	config.header_size = sizeof(config);
 	config.total_size = size;
-	config.reserved = 0;
+	config.restart &= root ? 0 : CL_RESTART_FLAGS;
+	if (!config.restart)
+		config.restart_limit = config.restart_seconds = 0;
 	config.flags &= CL_CELL_FLAGS & ~(uint32_t)CL_CELL_ROOT;
 	config.flags |= root ? CL_CELL_ROOT : 0;
 	memcpy(blob, &config, sizeof(config));
