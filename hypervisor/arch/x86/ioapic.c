@@ -178,11 +178,13 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 	const struct cl_irqchip *chip = find_chip(cell, address);
 	uint32_t index = cell->arch.ioapic_select & 0xff;
 	unsigned int offset = address & 0xfff;
-	bool has_uart = uart_pin_is(cell, address & PAGE_MASK, CL_VUART_PIN);
 	uint32_t other_half = 0;
+	bool virtual = false;
 	bool allowed;
 
-	if (!chip && !has_uart)
+	if (unlikely(!chip || index / 2 == REG_REDIRECTION / 2 + CL_VUART_PIN))
+		virtual = uart_pin_is(cell, address & PAGE_MASK, CL_VUART_PIN);
+	if (unlikely(!chip && !virtual))
 		return false;
 	if (size != 4) {
 		cell_denied("access of this size to IOAPIC", address, size);
@@ -196,7 +198,7 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 			*value = cell->arch.ioapic_select;
 		return true;
 	}
-	if (!chip || (has_uart && index / 2 == (REG_REDIRECTION + 2 * CL_VUART_PIN) / 2)) {
+	if (unlikely(virtual)) {
 		if (offset == DATA)
 			virtual_access(cell, write, index, value);
 		else
