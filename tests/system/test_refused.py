@@ -65,7 +65,7 @@ class Cases:
             "cpu-not-there": (cell("bad", cpus=[3, 7]), ["cell 'bad': CPU 1: id is 7, expected a number below 4"]),
             "memory-not-roots": (cell("bad", memory=[blobs.ram(), blobs.ram(phys=0xb00000000, virt=0x400000), blobs.comm()]),
                                  ["cell 'bad': memory region 1: phys is 0xb00000000, expected memory that the root config or its pool has"]),
-            "irqchip-not-roots": (cell("bad", irqchips=[(NO_IRQCHIP[arch], 2, 0, 32 if arch == "arm64" else 0)]),
+            "irqchip-not-roots": (cell("bad", irqchips=[(NO_IRQCHIP[arch], 4, 0, 32 if arch == "arm64" else 0)]),
                                   [f"cell 'bad': interrupt controller 0: address is {NO_IRQCHIP[arch]:#x}, expected an interrupt "
                                    "controller that the root config has"]),
             "pool-too-small": (cell("bad", memory=[blobs.ram(size=80 * MIB), blobs.comm(0x8000000)]),
