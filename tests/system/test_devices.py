@@ -68,7 +68,8 @@ def test_shared_interrupt(enabled):
     text = output(enabled, "rtc")
     assert "devices: 20 interrupts of pin 34\n" in text
     assert "devices: pin 34 destination is own: 1\n" in text
-    assert "devices: enabled pins 0x4\n" in text
+    # Its own, and the virtual UART's
+    assert "devices: enabled pins 0x6\n" in text
     refused = [line for line in cloister.log_texts(enabled, "rtc") if "refused" in line]
     assert len(refused) == 1 and "refused interrupt route 0x22 (value 0x2)" in refused[0], refused
     assert cloister.exits(enabled, "rtc")[3]["interrupt"] >= 20
