@@ -7,12 +7,16 @@
  */
 #include <cloister/config.h>
 
+#ifndef POOL_SIZE
+/* with the hypervisor half of one memory block of 128 MiB */
+#define POOL_SIZE 0x3e00000
+#endif
+
 CLOISTER_CELL(.name = "qemu-root", .flags = CL_CELL_ROOT);
 
 CLOISTER_PLATFORM(
 	.hv_phys = CL_AUTO, .hv_size = 0x200000,
-	/* with the hypervisor half of one memory block of 128 MiB */
-	.pool_phys = CL_AUTO, .pool_size = 0x3e00000,
+	.pool_phys = CL_AUTO, .pool_size = POOL_SIZE,
 	.ecam_phys = 0xb0000000, .ecam_first_bus = 0, .ecam_last_bus = 255,
 	.console_type = CL_CONSOLE_16550_PIO, .console_address = 0x3f8);
 
