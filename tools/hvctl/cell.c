@@ -9,7 +9,8 @@
 #include "json.h"
 #include "numbers.h"
 
-#define LOAD_PIECE (1U << 20) /* bytes per request, so that an interrupt by Ctrl-C is soon seen */
+#define LOAD_MAX   (4ULL << 30) /* bytes of one image */
+#define LOAD_PIECE (1U << 20)	/* bytes per request, so that an interrupt by Ctrl-C is soon seen */
 
 int cell_create(const struct region *r, const struct cl_config *config, size_t size, uint32_t *id)
 {
@@ -84,23 +85,42 @@ int cell_load(struct loader *l, const char *what, const void *data, size_t lengt
 	return EXIT_OK;
 }
 
-static int load_image(struct loader *l, char *argument)
+int cell_check_string(const struct options *o, const char *command)
 {
-	uint64_t address = CL_INMATE_ADDRESS;
-	size_t size;
-	char *data;
-	int code;
+	if (!o->string || strlen(o->string) < CL_CMDLINE_SIZE)
+		return EXIT_OK;
+	return fail(EXIT_USAGE, "%s: the string has %zu bytes, expected at most %d", command,
+		    strlen(o->string), CL_CMDLINE_SIZE - 1);
+}
 
-	if (!split_image(argument, &address))
+int cell_read_image(char *argument, struct piece *p)
+{
+	void *data;
+
+	p->what = argument;
+	p->address = CL_INMATE_ADDRESS;
+	if (!split_image(argument, &p->address))
 		return fail(EXIT_USAGE, "no file before the '@', expected IMAGE[@ADDRESS]");
-	data = read_file(argument, LOAD_MAX, &size);
+	data = read_file(argument, LOAD_MAX, &p->size);
+	p->data = data;
 	if (!data)
 		return EXIT_REFUSED;
-	if (!size)
-		code = fail(EXIT_REFUSED, "%s: the image is empty", argument);
-	else
-		code = cell_load(l, argument, data, size, address);
+	if (p->size)
+		return EXIT_OK;
 	free(data);
+	p->data = NULL;
+	return fail(EXIT_REFUSED, "%s: the image is empty", argument);
+}
+
+static int load_image(struct loader *l, char *argument)
+{
+	struct piece p;
+	int code = cell_read_image(argument, &p);
+
+	if (code)
+		return code;
+	code = cell_load(l, p.what, p.data, p.size, p.address);
+	free((void *)p.data);
 	return code;
 }
 
@@ -114,9 +134,9 @@ int cmd_cell_load(const struct options *o, int argc, char **argv)
 	if (argc < 2 && !o->string)
 		return fail(EXIT_USAGE,
 			    "cell load: nothing to load, expected an IMAGE or -s STRING");
-	if (o->string && strlen(o->string) >= CL_CMDLINE_SIZE)
-		return fail(EXIT_USAGE, "cell load: the string has %zu bytes, expected at most %d",
-			    strlen(o->string), CL_CMDLINE_SIZE - 1);
+	code = cell_check_string(o, "cell load");
+	if (code)
+		return code;
 	code = device_cell(o, argv[0], &l.r, &cell);
 	if (code)
 		return code;

@@ -6,8 +6,6 @@
 #include <cloister/config.h>
 #include "device.h"
 
-#define LOAD_MAX (4ULL << 30) /* bytes of one image */
-
 struct loader {
 	struct region r;
 	uint32_t id;	/* of the cell */
@@ -40,6 +38,15 @@ int cell_run(const struct options *o, const struct region *r, const struct cl_co
 int cell_load_all(struct loader *l, const struct piece *pieces, unsigned int count);
 int cell_start(struct loader *l);
 int cell_destroy(struct loader *l);
+
+/* Is the string for the inmate not too long? EXIT_OK, or an exit code with the reason printed. */
+int cell_check_string(const struct options *o, const char *command);
+
+/*
+ * Read IMAGE[@ADDRESS]. EXIT_OK, and p->data is to be freed, or an exit code with the reason
+ * printed.
+ */
+int cell_read_image(char *argument, struct piece *p);
 
 /* Copy into the cell's loadable memory. EXIT_OK, or an exit code with the reason printed. */
 int cell_load(struct loader *l, const char *what, const void *data, size_t length,

@@ -5,6 +5,7 @@
 #include <cloister/info.h>
 #include "device.h"
 #include "json.h"
+#include "log.h"
 
 #define POLL_MS 50
 
@@ -61,15 +62,13 @@ static void report_dropped(struct log_reader *reader, bool json)
 	reader->dropped = 0;
 }
 
-int cmd_log(const struct options *o, int argc, char **argv)
+int log_print(const struct options *o, bool json, log_print_fn *print)
 {
 	struct cl_log_record record;
 	struct log_reader reader = { 0 };
 	struct region r;
 	int code, got;
 
-	(void)argc;
-	(void)argv;
 	code = device_region(o, &r);
 	if (code)
 		return code;
@@ -77,19 +76,32 @@ int cmd_log(const struct options *o, int argc, char **argv)
 		got = log_read(&r, &reader, &record);
 		if (got < 0)
 			return fail(EXIT_REFUSED, "%s: %s", o->device, strerror(-got));
-		report_dropped(&reader, has(o, OPT_JSON));
-		if (!got) {
-			if (!has(o, OPT_FOLLOW) && !reader.waits)
-				return EXIT_OK;
-			fflush(stdout);
-			sleep_ms(POLL_MS);
+		report_dropped(&reader, json);
+		if (got) {
+			print(o, &r, &record);
 			continue;
 		}
-		if (record.severity > o->severity)
-			continue;
-		if (has(o, OPT_JSON))
-			print_json(&r, &record);
-		else
-			print_text(&r, &record);
+		if (!has(o, OPT_FOLLOW) && !reader.waits)
+			return EXIT_OK;
+		fflush(stdout);
+		sleep_ms(POLL_MS);
 	}
+}
+
+static void print_record(const struct options *o, struct region *r,
+			 const struct cl_log_record *record)
+{
+	if (record->severity > o->severity)
+		return;
+	if (has(o, OPT_JSON))
+		print_json(r, record);
+	else
+		print_text(r, record);
+}
+
+int cmd_log(const struct options *o, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return log_print(o, has(o, OPT_JSON), print_record);
 }

@@ -6,7 +6,6 @@
 #include <cloister/comm.h>
 #include "cell.h"
 #include "config_check.h"
-#include "numbers.h"
 #include "supervise.h"
 
 static int simple_request(struct loader *l, unsigned long number, const char *what)
@@ -65,28 +64,17 @@ int cell_run(const struct options *o, const struct region *r, const struct cl_co
 static int read_pieces(const struct options *o, int argc, char **argv, struct piece *pieces,
 		       unsigned int *count)
 {
+	int code = EXIT_OK;
 	int i;
 
 	if (o->string)
 		pieces[(*count)++] = (struct piece){ "the string", o->string, strlen(o->string) + 1,
 						     CL_CMDLINE_ADDRESS };
-	for (i = 0; i < argc; i++) {
-		struct piece *p = &pieces[*count];
-		void *data;
-
-		p->address = CL_INMATE_ADDRESS;
-		p->what = argv[i];
-		if (!split_image(argv[i], &p->address))
-			return fail(EXIT_USAGE, "no file before the '@', expected IMAGE[@ADDRESS]");
-		data = read_file(argv[i], LOAD_MAX, &p->size);
-		if (!data)
-			return EXIT_REFUSED;
-		p->data = data;
-		(*count)++;
-		if (!p->size)
-			return fail(EXIT_REFUSED, "%s: the image is empty", argv[i]);
+	for (i = 0; i < argc && !code; i++) {
+		code = cell_read_image(argv[i], &pieces[*count]);
+		*count += !code;
 	}
-	return EXIT_OK;
+	return code;
 }
 
 int cmd_cell_run(const struct options *o, int argc, char **argv)
@@ -96,15 +84,14 @@ int cmd_cell_run(const struct options *o, int argc, char **argv)
 	unsigned int count = 0, i;
 	struct region r;
 	size_t size;
-	int code = EXIT_REFUSED;
+	int code;
 
 	if (!pieces)
 		return fail(EXIT_REFUSED, "not enough memory");
-	if (o->string && strlen(o->string) >= CL_CMDLINE_SIZE) {
-		code = fail(EXIT_USAGE, "cell run: the string has %zu bytes, expected at most %d",
-			    strlen(o->string), CL_CMDLINE_SIZE - 1);
+	code = cell_check_string(o, "cell run");
+	if (code)
 		goto out;
-	}
+	code = EXIT_REFUSED;
 	config = read_config(argv[0], !has(o, OPT_NO_CHECK), &size);
 	if (!config)
 		goto out;
