@@ -17,8 +17,9 @@
 #include "linux_arm64.h"
 #include <cmocka.h>
 
-/* A macro of cmocka's has the name of hvctl's function. */
-#undef fail
+#include "fail_message.h"
+
+/* cmocka's uses the macro that is not there any more. */
 #undef fail_msg
 #define fail_msg(...)                      \
 	do {                               \
@@ -31,18 +32,6 @@
 #define RAM	  (CL_MEM_RAM | CL_MEM_LOADABLE)
 #define IMAGE	  (3 * MIB) /* bytes that the kernel needs; the file has fewer */
 #define FILE_SIZE 100000
-
-static char message[1024];
-
-int fail(int code, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
-	return code;
-}
 
 void linux_add(struct linux_guest *g, const char *what, const void *data, size_t size,
 	       uint64_t address)

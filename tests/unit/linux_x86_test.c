@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#undef fail /* the one of hvctl.h */
+#include "fail_message.h"
 #include "config_builder.h"
 #include "linux_x86.h"
 #include "linux_x86_boot.h"
@@ -19,21 +19,10 @@ const char linux_entry[24] = "entry", linux_reset[3] = { 1, 2, 3 }, linux_dsdt[8
 const uint32_t linux_entry_size = 24, linux_entry_base = 8, linux_entry_kernel = 16;
 const uint32_t linux_reset_size = 3, linux_dsdt_size = 8;
 
-static char message[512];
 static struct cl_memory ram[4];
 static unsigned int ram_count;
 static struct blob blob;
 static unsigned char *kernel;
-
-int fail(int code, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
-	return code;
-}
 
 unsigned int linux_ram(const struct cl_config *config, struct cl_memory *found, unsigned int max)
 {
