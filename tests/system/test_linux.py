@@ -19,6 +19,8 @@ START = f"hvctl cell linux {CELL} {LINUX} --initrd /linux/initrd --cmdline"
 PARAMETERS = "console=ttyS0 mitigations=off"
 # KiB, in configs/x86/qemu-linux.c
 MEMORY = 0xe000000 // 1024
+# Memory blocks of 128 MiB, in configs/x86/qemu-root-large.c
+POOL_BLOCKS = 4
 SETTLE = "sleep 5"
 
 # What kernels say in a cell and not natively, and why that is right.
@@ -92,8 +94,6 @@ def host(machine):
     """The machine with Cloister enabled and the heartbeat cell, and what its own kernel complains of."""
     native = complaints(machine.check("dmesg -r"))
     before = cloister.Snapshot(machine)
-    # The page arrays of four blocks of memory, where other tests take one.
-    before.mem_total += 3 * 2048
     cloister.enable(machine, ROOT)
     cloister.start(machine, "heartbeat", "heartbeat", "period_us=10000 print_ms=1000", path="/cells/heartbeat.cell")
     cloister.wait_output(machine, "heartbeat", "^heartbeat: 100 ticks")
@@ -101,7 +101,7 @@ def host(machine):
     cloister.wait_output(machine, "heartbeat", "^heartbeat: [0-9]+ ticks")
     if "linux" in cloister.cells(machine):
         machine.check("hvctl cell destroy linux", 60)
-    cloister.end_heartbeat(machine, before)
+    cloister.end_heartbeat(machine, before, POOL_BLOCKS)
 
 
 @pytest.fixture(scope="module")
