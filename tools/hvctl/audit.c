@@ -38,15 +38,26 @@ static void resource_name(const char *path, uint64_t address, char *out, size_t 
 		fclose(f);
 }
 
-/* The kernel's functions at the entries' addresses; nothing where addresses are hidden. */
+/*
+ * The kernel's functions at the entries' addresses; nothing where addresses are hidden. There are
+ * some 150,000 symbols: most are passed over by their address alone.
+ */
 static void add_symbols(struct entry *entries, size_t count)
 {
-	FILE *f = fopen("/proc/kallsyms", "r");
-	unsigned long long at;
-	char line[256], name[80];
+	FILE *f = count ? fopen("/proc/kallsyms", "r") : NULL;
+	uint64_t first = UINT64_MAX, last = 0;
+	char line[256];
 
+	for (size_t i = 0; i < count; i++) {
+		first = entries[i].audit.rip < first ? entries[i].audit.rip : first;
+		last = entries[i].audit.rip > last ? entries[i].audit.rip : last;
+	}
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%llx %*c %79s", &at, name) != 2 || !at)
+		char *rest, name[80];
+		uint64_t at = strtoull(line, &rest, 16);
+
+		if (!at || at > last || (first > at && first - at >= MAX_FUNCTION) ||
+		    sscanf(rest, " %*c %79s", name) != 1)
 			continue;
 		for (size_t i = 0; i < count; i++) {
 			struct entry *e = &entries[i];
