@@ -10,43 +10,6 @@
 #define FILE_MAX (2ULL << 30) /* bytes of kernel or initrd */
 #define DTB_MAX	 (2U << 20)
 
-void linux_add(struct linux_guest *g, const char *what, const void *data, size_t size,
-	       uint64_t address)
-{
-	if (g->count == LINUX_PIECES)
-		abort();
-	g->pieces[g->count++] = (struct piece){ what, data, size, address };
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct cl_memory *left = a, *right = b;
-
-	return left->virt < right->virt ? -1 : left->virt > right->virt;
-}
-
-unsigned int linux_ram(const struct cl_config *config, struct cl_memory *ram, unsigned int max)
-{
-	const struct cl_section *section = cl_find_section(config, CL_SEC_MEMORY);
-	unsigned int count = 0, merged = 0;
-	uint32_t i;
-
-	for (i = 0; section && i < section->count && count < max; i++) {
-		cl_get_entry(section, i, &ram[count], sizeof(ram[count]));
-		if ((ram[count].flags & (CL_MEM_RAM | CL_MEM_LOADABLE | CL_MEM_IO)) ==
-		    (CL_MEM_RAM | CL_MEM_LOADABLE))
-			count++;
-	}
-	qsort(ram, count, sizeof(*ram), by_address);
-	for (i = 1; i < count; i++) {
-		if (ram[i].virt == ram[merged].virt + ram[merged].size)
-			ram[merged].size += ram[i].size;
-		else
-			ram[++merged] = ram[i];
-	}
-	return count ? merged + 1 : 0;
-}
-
 /* A file that must not be empty; path may be NULL. */
 static bool read_input(const char *path, size_t max, void **data, size_t *size)
 {

@@ -6,7 +6,8 @@
 #include <cloister/comm.h>
 #include "cell.h"
 
-#define LINUX_PIECES 16
+#define LINUX_RAM    64 /* regions */
+#define LINUX_PIECES (8 + LINUX_RAM)
 
 struct linux_guest {
 	/* in: files have passed no check but that they are not empty; initrd and dtb may be NULL */
@@ -30,13 +31,14 @@ struct linux_guest {
  */
 int linux_layout(struct linux_guest *g);
 
-/* For it: one more piece. */
+/* For it: one more piece of what linux_ram() found, as several where it lies in several regions. */
 void linux_add(struct linux_guest *g, const char *what, const void *data, size_t size,
 	       uint64_t address);
 
 /*
  * For it: the cell's RAM, regions with all rights that are loadable, lowest address first, those
- * that follow each other as one. Returns how many there are, at most max.
+ * that follow each other as one. Returns how many there are, at most max, which is at most
+ * LINUX_RAM.
  */
 unsigned int linux_ram(const struct cl_config *config, struct cl_memory *ram, unsigned int max);
 

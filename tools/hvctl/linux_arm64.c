@@ -10,7 +10,6 @@
 
 #define PAGE	  0x1000ULL
 #define ALIGNMENT 0x200000ULL /* of the kernel */
-#define RAM_MAX	  64	      /* pieces of memory */
 
 /* X0 = address of the tree, X1 to X3 = 0. */
 static struct {
@@ -33,8 +32,8 @@ static uint64_t align_up(uint64_t value, uint64_t alignment)
 /* The piece of RAM that the entry is in. */
 static bool find_ram(const struct linux_guest *g, struct cl_memory *ram)
 {
-	struct cl_memory all[RAM_MAX];
-	unsigned int count = linux_ram(g->config, all, RAM_MAX);
+	struct cl_memory all[LINUX_RAM];
+	unsigned int count = linux_ram(g->config, all, LINUX_RAM);
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {

@@ -13,7 +13,6 @@
 
 #define CMDLINE_MAX 2047	 /* Linux: COMMAND_LINE_SIZE, with the NUL */
 #define ROOM	    (256U << 10) /* for what is added to a given tree, and for a new one */
-#define RAM_MAX	    64
 #define GICC_SIZE   0x2000
 #define GICD_SIZE   0x10000
 #define GICD_V2	    0x1000
@@ -233,8 +232,8 @@ static bool every_one(struct tree *t, int node, void *arg)
 
 static void write_memory(struct tree *t, const struct linux_guest *g)
 {
-	struct cl_memory ram[RAM_MAX];
-	unsigned int count = linux_ram(g->config, ram, RAM_MAX);
+	struct cl_memory ram[LINUX_RAM];
+	unsigned int count = linux_ram(g->config, ram, LINUX_RAM);
 	unsigned int i;
 	int node;
 

@@ -20,7 +20,6 @@
 #define PAGE	     0x1000ULL
 #define LOW_END	     0x9f000ULL /* of RAM below 1 MiB: BIOS data areas were above */
 #define LEGACY_SIZE  (MIB - LOW_END)
-#define RAM_MAX	     64
 #define RESET_VECTOR 0xffff0ULL
 #define LOADER_OTHER 0xff
 #define VIDEO_NORMAL 0xffff
@@ -36,7 +35,7 @@ static char boot[BOOT_SIZE] __attribute__((aligned(4096)));
 static char bios_data[PAGE], bios[LEGACY_SIZE];
 
 struct layout {
-	struct cl_memory ram[RAM_MAX];
+	struct cl_memory ram[LINUX_RAM];
 	unsigned int ram_count;
 	struct bzimage image;
 	uint64_t entry, kernel, initrd;
@@ -232,7 +231,7 @@ static int check_config(struct layout *l, const struct linux_guest *g)
 			    "the frequency of the time-stamp counter is not known to root: the "
 			    "kernel could not learn it either");
 	l->entry = g->config->entry;
-	l->ram_count = linux_ram(g->config, l->ram, RAM_MAX);
+	l->ram_count = linux_ram(g->config, l->ram, LINUX_RAM);
 	if (l->entry & (PAGE - 1) || !ram_at(l, l->entry, BOOT_SIZE) ||
 	    (l->entry < MIB && l->entry + BOOT_SIZE > LOW_END))
 		return fail(EXIT_REFUSED,
