@@ -58,6 +58,15 @@ static long version(struct cl_ioc_version *arg)
 	return 0;
 }
 
+/* Here and not by /proc/kallsyms, which has 150,000 lines. */
+static long symbol(struct cl_ioc_symbol *arg)
+{
+	snprintf(arg->symbol, sizeof(arg->symbol), "%pS", (void *)(unsigned long)arg->address);
+	if (!strncmp(arg->symbol, "0x", 2))
+		arg->symbol[0] = '\0';
+	return 0;
+}
+
 union argument {
 	u32 size;
 	struct cl_ioc_version version;
@@ -66,6 +75,7 @@ union argument {
 	struct cl_ioc_load load;
 	struct cl_ioc_console console;
 	struct cl_ioc_inspect inspect;
+	struct cl_ioc_symbol symbol;
 };
 
 static long dispatch(unsigned int command, union argument *arg)
@@ -97,6 +107,8 @@ static long dispatch(unsigned int command, union argument *arg)
 		return cl_lock(arg->cell.message);
 	case CL_IOC_INSPECT:
 		return cl_inspect(&arg->inspect);
+	case CL_IOC_SYMBOL:
+		return symbol(&arg->symbol);
 	default:
 		return -ENOTTY;
 	}

@@ -79,6 +79,17 @@ struct cl_ioc_inspect {
 	char message[CL_MESSAGE_LEN];
 };
 
+#define CL_SYMBOL_LEN 128
+
+struct cl_ioc_symbol {
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t address;	    /* in: of an instruction of root's */
+	char symbol[CL_SYMBOL_LEN]; /* out: "function+0xoffset/0xsize [module]", cut off where it is
+				       too long; empty for what is not the kernel's */
+	char message[CL_MESSAGE_LEN];
+};
+
 #define CL_IOC_VERSION	     _IOWR('C', 0, struct cl_ioc_version)
 #define CL_IOC_ENABLE	     _IOWR('C', 1, struct cl_ioc_config)
 #define CL_IOC_DISABLE	     _IOWR('C', 2, struct cl_ioc_cell)
@@ -90,5 +101,6 @@ struct cl_ioc_inspect {
 #define CL_IOC_CONSOLE_WRITE _IOWR('C', 8, struct cl_ioc_console)
 #define CL_IOC_LOCK	     _IOWR('C', 9, struct cl_ioc_cell)
 #define CL_IOC_INSPECT	     _IOWR('C', 10, struct cl_ioc_inspect)
+#define CL_IOC_SYMBOL	     _IOWR('C', 11, struct cl_ioc_symbol)
 
 #endif

@@ -7,15 +7,13 @@
 #include "device.h"
 #include "json.h"
 
-#define PAGE	     4096
-#define MAX_FUNCTION 0x10000 /* bytes; what is farther from a symbol is not in its function */
+#define PAGE 4096
 
 struct entry {
 	struct cl_audit audit;
-	uint64_t size; /* bytes, ports, pins or calls, once neighbours are merged */
-	char name[96]; /* as Linux calls it */
-	char code[96]; /* the function that did it first, and where that begins */
-	uint64_t function;
+	uint64_t size;		  /* bytes, ports, pins or calls, once neighbours are merged */
+	char name[96];		  /* as Linux calls it */
+	char code[CL_SYMBOL_LEN]; /* where in the kernel it was done first */
 };
 
 /*
@@ -34,42 +32,6 @@ static void resource_name(const char *path, uint64_t address, char *out, size_t 
 		if (sscanf(line, " %llx-%llx : %63[^\n]", &first, &last, name) == 3 &&
 		    first <= address && address <= last && strncmp(name, "PCI Bus", 7))
 			used += snprintf(out + used, size - used, "%s%s", used ? ", " : "", name);
-	if (f)
-		fclose(f);
-}
-
-/*
- * The kernel's functions at the entries' addresses; nothing where addresses are hidden. There are
- * some 150,000 symbols: most are passed over by their address alone.
- */
-static void add_symbols(struct entry *entries, size_t count)
-{
-	FILE *f = count ? fopen("/proc/kallsyms", "r") : NULL;
-	uint64_t first = UINT64_MAX, last = 0;
-	char line[256];
-
-	for (size_t i = 0; i < count; i++) {
-		first = entries[i].audit.rip < first ? entries[i].audit.rip : first;
-		last = entries[i].audit.rip > last ? entries[i].audit.rip : last;
-	}
-	while (f && fgets(line, sizeof(line), f)) {
-		char *rest, name[80];
-		uint64_t at = strtoull(line, &rest, 16);
-
-		if (!at || at > last || (first > at && first - at >= MAX_FUNCTION) ||
-		    sscanf(rest, " %*c %79s", name) != 1)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			struct entry *e = &entries[i];
-			uint64_t offset = e->audit.rip - at;
-
-			if (offset >= MAX_FUNCTION || at <= e->function)
-				continue;
-			e->function = at;
-			snprintf(e->code, sizeof(e->code), "%s+0x%llx", name,
-				 (unsigned long long)offset);
-		}
-	}
 	if (f)
 		fclose(f);
 }
@@ -139,6 +101,15 @@ static void find_name(struct entry *e, uint32_t arch)
 	}
 }
 
+static void find_code(struct entry *e, const struct region *r)
+{
+	struct cl_ioc_symbol symbol = { .size = sizeof(symbol), .address = e->audit.rip };
+
+	/* It is only there to help: a driver that does not know leaves the address alone. */
+	if (!ioctl(r->fd, CL_IOC_SYMBOL, &symbol))
+		snprintf(e->code, sizeof(e->code), "%.*s", CL_SYMBOL_LEN - 1, symbol.symbol);
+}
+
 static struct entry *read_entries(struct region *r, size_t *count)
 {
 	struct entry *entries = calloc(r->info.audit_count + 1, sizeof(*entries));
@@ -152,10 +123,10 @@ static struct entry *read_entries(struct region *r, size_t *count)
 			break;
 		e->size = e->audit.kind == CL_AUDIT_MEMORY ? PAGE : 1;
 		find_name(e, r->info.arch);
+		find_code(e, r);
 		(*count)++;
 	}
 	if (entries) {
-		add_symbols(entries, *count);
 		qsort(entries, *count, sizeof(*entries), by_address);
 		*count = merge(entries, *count);
 	}
