@@ -174,18 +174,24 @@ def _ioapic(machine):
     if machine.flavour == "amd":
         return [line for line in machine.monitor("info pic").splitlines() if re.match(r"\s*pin (?!8 )", line)]
     # As root reads them: Bochs has no monitor.
-    reads = "for i in $(seq 16 63); do [ $((i / 2)) = 16 ] || {{ echo write {0:#x} $i; echo read {1:#x}; }}; done".format(IOAPIC, IOAPIC + 16)
-    words = machine.check(f"{reads} | while read line; do echo $line >/proc/hostile; [ ${{line%% *}} = write ] || cat /proc/hostile; done")
-    return [int(word) & ~0x5000 for word in words.split()]
+    words = _hostile(machine, f"i=16; while [ $i -lt 64 ]; do h write {IOAPIC:#x} $i; h read {IOAPIC + 16:#x}; echo $v; i=$((i + 1)); done")
+    return [int(word) & ~0x5000 for number, word in enumerate(words) if number // 2 != 8]
+
+
+def _hostile(machine, script, cpu=0):
+    """What a script writes on a CPU of root, in words: with h COMMAND of the hostile module, whose answer is in v. No program
+    is executed for each."""
+    functions = "h() { echo $* >/proc/hostile; read v </proc/hostile; }; "
+    return machine.check(f"taskset -c {cpu} sh -c '{functions}{script}'").split()
 
 
 def _state_x86(machine):
     state = {"ioapic": _ioapic(machine)}
     msrs = MSRS + MORE_MSRS[machine.flavour]
     for cpu in (0, 1):
-        reads = "; ".join(f"dd if=/dev/cpu/{cpu}/msr bs=8 count=1 skip={int(msr, 16)} iflag=skip_bytes 2>/dev/null" for msr in msrs)
-        state[f"MSRs of CPU {cpu}"] = machine.check(f"({reads}) | hexdump -v")
-        assert len(state[f"MSRs of CPU {cpu}"].split()) > 4 * len(msrs)
+        values = _hostile(machine, f"for msr in {' '.join(msrs)}; do h rdmsr $msr; echo $v; done", cpu)
+        assert len(values) == len(msrs) and "-1" not in values, values
+        state[f"MSRs of CPU {cpu}"] = values
     # Interrupts that nobody sends here: NMIs, and those that Linux has no use for.
     state["interrupts"] = machine.check("grep -E '^ *(NMI|THR|DFR|MCE|ERR|MIS):' /proc/interrupts")
     return state
@@ -374,7 +380,7 @@ def heart(machine):
     """The machine with Cloister enabled and the heartbeat cell running, which must end well."""
     before = cloister.Snapshot(machine)
     if machine.arch == "x86":
-        machine.check("modprobe msr; [ -e /proc/hostile ] || insmod /lib/modules/hostile.ko")
+        machine.check("[ -e /proc/hostile ] || insmod /lib/modules/hostile.ko")
     cloister.enable(machine)
     cloister.start(machine, "heartbeat", "heartbeat", f"period_us={PERIOD_US} print_ms=50", path="/cells/heartbeat.cell")
     cloister.wait_output(machine, "heartbeat", "^heartbeat: [0-9]+ ticks")
