@@ -155,9 +155,10 @@ def other_resources(iomem):
 
 
 class Snapshot:
-    """How Linux sees the machine."""
+    """How Linux sees the machine. blocks: of memory that Cloister takes of it."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, blocks=1):
+        self.blocks = blocks
         text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; cat /proc/iomem")
         self.online, self.cpus, total, iomem = text.split("\n", 3)
         self.features = sorted(machine.check("grep -iE '^(flags|features)' /proc/cpuinfo").splitlines())
@@ -166,12 +167,12 @@ class Snapshot:
         self.others = other_resources(iomem)
 
     def differences(self, now):
-        """What a later snapshot lacks, in words. Total memory may have grown once, by the page array of
-        the block that was away: at boot it is outside of what MemTotal counts, afterwards part of it."""
+        """What a later snapshot lacks, in words. Total memory may have grown once, by the page arrays of
+        the blocks that were away: at boot they can be outside of what MemTotal counts, afterwards part of it."""
         found = []
         if now.online != self.online:
             found.append(f"CPUs {now.online} are online, before {self.online}")
-        if not 0 <= now.mem_total - self.mem_total <= 2048:
+        if not 0 <= now.mem_total - self.mem_total <= 2048 * self.blocks:
             found.append(f"MemTotal is {now.mem_total} KiB, before {self.mem_total} KiB")
         if now.ram != self.ram:
             found.append(f"System RAM is {now.ram}, before {self.ram}")
@@ -183,7 +184,8 @@ class Snapshot:
 
     def assert_same(self, machine):
         now = Snapshot(machine)
-        assert self.differences(now) == []
+        differences = self.differences(now)
+        assert differences == [], differences
         return now
 
 
