@@ -27,6 +27,9 @@ DESTDIR :=
 KERNELS_x86 := 6.1 6.12
 KERNELS_arm64 := 6.1 6.12 6.1-normal 6.12-normal
 KERNELS := $(KERNELS_$(ARCH))
+# Those that only run in cells: the driver is not built for them.
+GUESTS_x86 := 6.1-normal 6.12-normal 6.1-rt 6.12-rt
+GUESTS_arm64 := 6.1-rt 6.12-rt
 
 # Kernel that "make modules" builds for, and the name of the directory that gets the result.
 FLAVOUR := native
@@ -128,8 +131,9 @@ setup:
 	@scripts/setup
 
 kernels: setup
-	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) &&) :
-	@$(if $(filter x86,$(ARCHS)),scripts/fetch-bochs)
+	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) && \
+		scripts/fetch-kernel --arch $(arch) --guest $(GUESTS_$(arch)) &&) :
+	@$(if $(filter x86,$(ARCHS)),scripts/fetch-programs && scripts/fetch-bochs)
 
 # In steps: nothing can be built before the setup.
 built: kernels
@@ -228,7 +232,7 @@ install: all
 
 clean:
 	@for entry in $(BUILD)/* $(BUILD)/.config; do \
-		case $$entry in $(BUILD)/kernels | $(BUILD)/apt | $(BUILD)/arm64 | $(BUILD)/sysroot) ;; *) rm -rf "$$entry" ;; esac; \
+		case $$entry in $(BUILD)/kernels | $(BUILD)/apt | $(BUILD)/arm64 | $(BUILD)/sysroot | $(BUILD)/programs) ;; *) rm -rf "$$entry" ;; esac; \
 	done
 
 distclean:
@@ -246,7 +250,8 @@ help:
 	@echo "  distclean      remove build/"
 	@echo "Testing; these install packages and download kernels where missing:"
 	@echo "  setup          only install the packages"
-	@echo "  kernels        only download the kernels (of x86 $(KERNELS_x86), of arm64 $(KERNELS_arm64))"
+	@echo "  kernels        only download the kernels (of x86 $(KERNELS_x86), of arm64 $(KERNELS_arm64); for cells"
+	@echo "                 also $(GUESTS_x86), of arm64 $(GUESTS_arm64))"
 	@echo "  test           unit tests, fuzz targets (FUZZ_TIME=60 seconds each) and system tests;"
 	@echo "                 T='...' further arguments for pytest"
 	@echo "  unit, system   one of them"

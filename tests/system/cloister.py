@@ -155,9 +155,10 @@ def other_resources(iomem):
 
 
 class Snapshot:
-    """How Linux sees the machine."""
+    """How Linux sees the machine. blocks: of memory that Cloister takes of it."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, blocks=1):
+        self.blocks = blocks
         text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; cat /proc/iomem")
         self.online, self.cpus, total, iomem = text.split("\n", 3)
         self.features = sorted(machine.check("grep -iE '^(flags|features)' /proc/cpuinfo").splitlines())
@@ -165,13 +166,13 @@ class Snapshot:
         self.ram = system_ram(iomem)
         self.others = other_resources(iomem)
 
-    def differences(self, now, blocks=1):
-        """What a later snapshot lacks, in words. Total memory may have grown once, by the page arrays of the
-        memory blocks that were away: at boot they are outside of what MemTotal counts, afterwards part of it."""
+    def differences(self, now):
+        """What a later snapshot lacks, in words. Total memory may have grown once, by the page arrays of
+        the blocks that were away: at boot they can be outside of what MemTotal counts, afterwards part of it."""
         found = []
         if now.online != self.online:
             found.append(f"CPUs {now.online} are online, before {self.online}")
-        if not 0 <= now.mem_total - self.mem_total <= blocks * 2048:
+        if not 0 <= now.mem_total - self.mem_total <= 2048 * self.blocks:
             found.append(f"MemTotal is {now.mem_total} KiB, before {self.mem_total} KiB")
         if now.ram != self.ram:
             found.append(f"System RAM is {now.ram}, before {self.ram}")
@@ -181,9 +182,9 @@ class Snapshot:
             found.append("the CPUs' flags in /proc/cpuinfo are not the same as before")
         return found
 
-    def assert_same(self, machine, blocks=1):
+    def assert_same(self, machine):
         now = Snapshot(machine)
-        found = self.differences(now, blocks)
+        found = self.differences(now)
         assert not found, "; ".join(found)
         return now
 
@@ -206,15 +207,15 @@ def takes_memory(machine, inside_linux):
     return hypervisor
 
 
-def end_heartbeat(machine, before, blocks=1):
+def end_heartbeat(machine, before):
     """Ends the heartbeat cell, the last one, and Cloister: both must have come through what was beside
-    them. before: the Snapshot that Linux must equal again, at most so many memory blocks having been away."""
+    them. before: the Snapshot that Linux must equal again."""
     machine.check("hvctl cell shutdown heartbeat --timeout 30000", 120)
     assert state(machine, "heartbeat") == "shut down"
     assert machine.check("hvctl console heartbeat").endswith("heartbeat: done\r\n")
     machine.check("hvctl cell destroy heartbeat", 60)
     disable(machine)
-    before.assert_same(machine, blocks)
+    before.assert_same(machine)
     assert_healthy(machine)
 
 

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import os
 import pathlib
+import re
 import stat
 import subprocess
 
@@ -141,6 +142,23 @@ def kernel_modules(flavour, arch):
     for index in ("modules.dep", "modules.alias", "modules.builtin"):
         files[f"lib/modules/{release}/{index}"] = tree / index
     return _cached(arch, f"modules-{flavour}", files)
+
+
+def programs(*paths):
+    """Programs of scripts/fetch-programs, for x86, with the libraries and the loader that they are linked with."""
+    root = BUILD / "programs" / "root"
+    if not (root.parent / "complete").exists():
+        raise MissingFile(f"no {root.parent}: run scripts/fetch-programs")
+    found = {path.name: path for directory in ("lib", "usr/lib") for path in (root / directory / "x86_64-linux-gnu").iterdir()}
+    files = {"lib64/ld-linux-x86-64.so.2": found["ld-linux-x86-64.so.2"]}
+    missing = [(path, root / path) for path in paths]
+    while missing:
+        place, path = missing.pop()
+        files[place] = path
+        text = subprocess.run(["readelf", "-d", path], stdout=subprocess.PIPE, text=True, check=True).stdout
+        needed = {f"lib/x86_64-linux-gnu/{name}": found[name] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", text)}
+        missing += [(place, path) for place, path in needed.items() if place not in files]
+    return files
 
 
 def cloister(flavour, arch, image=""):

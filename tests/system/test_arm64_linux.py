@@ -2,76 +2,50 @@
 """A distribution's kernel in a cell of an arm64 machine, beside root with the same kernel and a bare-metal cell:
 hvctl cell linux."""
 
+import gzip
 import pathlib
 import re
 import subprocess
 
 import blobs
 import cloister
-import initramfs
+import guest_linux
 import pytest
+from guest_linux import Shell
 
 KERNELS = [("6.1", 3), ("6.12", 2), ("6.12", 3), ("6.1", 2), ("6.1-normal", 3)]
 CONFIG = "/cells/qemu-linux.cell"
 ROOT = "/cells/qemu-root-large.cell"
 MIB = 1 << 20
-BOOT = 120
 U_BOOT_TREE = pathlib.Path(__file__).parent / "guest" / "u-boot.dts"
 
-# Warnings of a kernel in a cell that the same one as root does not have, and why.
-EXPECTED = (
-    r"hrtimer: interrupt took \d+ ns",  # the emulator was busy elsewhere
-    r"clocksource: .* wd-.*|clocksource: Long readout interval.*",  # the same
-)
+# What else is booted in a cell of these machines, and which of it as Image.gz.
+FURTHER = {("6.1", 3): ("6.1-rt", "6.12-normal"), ("6.12", 2): ("6.12-rt",)}
+COMPRESSED = "6.1-rt"
 
 
-def files(kernel):
+def files(kernel, gic):
     tree = U_BOOT_TREE.read_text("utf-8")
     cpus = "".join(f'cpu@{n} {{ device_type = "cpu"; compatible = "arm,cortex-a72"; reg = <{n}>; enable-method = "psci"; }};'
                    for n in range(4))
     tree = re.sub(r"cpu@3 \{.*?\};", cpus, tree, flags=re.DOTALL)
     tree = tree.replace("chosen {", 'a-node { compatible = "of,the-tree"; };\n\tchosen {', 1)
     blob = subprocess.run(["dtc", "-q", "-O", "dtb"], input=tree.encode(), stdout=subprocess.PIPE, check=True).stdout
-    image = initramfs.kernel_directory(kernel, "arm64") / "vmlinuz"
+    further = {f"further/{flavour}": guest_linux.kernel(flavour, "arm64") for flavour in FURTHER.get((kernel, gic), ())}
+    if f"further/{COMPRESSED}" in further:
+        further[f"further/{COMPRESSED}"] = gzip.compress(further[f"further/{COMPRESSED}"].read_bytes(), compresslevel=1)
     return {
-        "root/vmlinuz": image,
-        "root/initrd": initramfs.base("arm64"),
+        **further,
+        "root/vmlinuz": guest_linux.kernel(kernel, "arm64"),
+        "root/initrd": guest_linux.initrd("arm64"),
         "root/tree.dtb": blob,
         "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[1], arch="arm64"),
     }
 
 
-class Shell:
-    """The cell's first process, a shell on its console, as somebody sees it who types."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.count = 0
-        cloister.wait_output(machine, "linux", r"^/root # ", BOOT)
-        # No line that is typed is broken.
-        self.run("stty columns 1000")
-
-    def run(self, command, timeout=60):
-        """Output of a command; what is typed is not the text that is waited for."""
-        self.count += 1
-        self.type(f"{command}; echo EN''D-{self.count}")
-        match = cloister.wait_output(self.machine, "linux", rf"echo EN''D-{self.count}\s*\n([^\0]*?)^END-{self.count}\s*$", timeout)
-        return match[1].replace("\r", "")
-
-    def type(self, text):
-        self.machine.push("/tmp/typed", text.encode() + b"\r")
-        self.machine.check("hvctl console --input linux </tmp/typed >/dev/null", 30)
-
-
 def start(machine, options=""):
-    machine.check(f"hvctl cell linux {CONFIG} /root/vmlinuz -i /root/initrd -c 'quiet shell' {options}", 60)
+    machine.check(f"hvctl cell linux {CONFIG} /root/vmlinuz -i /root/initrd -c quiet {options}", 60)
     return Shell(machine)
-
-
-def warnings(text):
-    """Lines of dmesg -r with a priority above that of notices, without their times."""
-    found = re.findall(r"^<[0-4]>\[ *[\d.]+\] (.*)$", text, re.MULTILINE)
-    return [line.strip() for line in found]
 
 
 def on(*machines):
@@ -82,21 +56,10 @@ def on(*machines):
 def prepared(request, boot):
     """The machine with Cloister enabled and the heartbeat cell running."""
     kernel, gic = request.param
-    machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel))
+    machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel, gic))
     machine.gic = gic
-    machine.native = warnings(machine.check("dmesg -r"))
-    before = cloister.Snapshot(machine)
-    cloister.enable(machine, ROOT)
-    cloister.start(machine, "heartbeat", "heartbeat", "period_us=1000 print_ms=1000", path="/cells/heartbeat.cell")
-    cloister.wait_output(machine, "heartbeat", "^heartbeat: 1000 ticks")
-    yield machine
-    if "linux" in cloister.cells(machine):
-        machine.check("hvctl cell destroy linux", 60)
-    cloister.end_heartbeat(machine, before)
-
-
-def ticks(machine):
-    return int(re.findall(r"^heartbeat: (\d+) ticks", machine.check("hvctl console heartbeat | tail -n 3"), re.MULTILINE)[-1])
+    with guest_linux.beside_heartbeat(machine, ROOT, 1000) as machine.native:
+        yield machine
 
 
 def uptimes(machine, shell):
@@ -140,16 +103,14 @@ def test_refused(prepared):
 def test_boots(prepared):
     """To a shell with all CPUs, all memory, right time, and nothing in its log that native boot does not have."""
     machine = prepared
-    beats = ticks(machine)
+    beats = guest_linux.ticks(machine)
     shell = start(machine)
     assert shell.run("nproc").strip() == "2"
     total = int(shell.run("grep MemTotal /proc/meminfo").split()[1])
     assert 160 << 10 < total < 256 << 10
     assert "uart-pl011" in shell.run("grep pl011 /proc/interrupts")
 
-    found = warnings(shell.run("dmesg -r | grep '^<[0-4]>'"))
-    unexpected = [line for line in found if line not in machine.native and not any(re.fullmatch(e, line) for e in EXPECTED)]
-    assert unexpected == [], machine.native
+    guest_linux.assert_no_new_complaints(shell, machine.native)
 
     root_1, cell_1, root_2 = uptimes(machine, shell)
     shell.run("sleep 2")
@@ -165,10 +126,19 @@ def test_boots(prepared):
     assert shell.run(f"echo {'long ' * 60}").split() == ["long"] * 60
 
     assert cloister.state(machine, "linux") == "running"
-    cloister.wait(machine, "the heartbeat to go on", lambda: ticks(machine) > beats)
-    shell.type("poweroff -f")
-    cloister.wait_state(machine, "linux", "shut down")
-    machine.check("hvctl cell destroy linux", 60)
+    cloister.wait(machine, "the heartbeat to go on", lambda: guest_linux.ticks(machine) > beats)
+    shell.power_off()
+
+
+@on(*FURTHER)
+def test_further_kernels(prepared):
+    """Those for all machines, and those with PREEMPT_RT."""
+    machine = prepared
+    for flavour in machine.check("ls /further").split():
+        command = f"hvctl cell linux {CONFIG} /further/{flavour} -i /root/initrd -c quiet"
+        shell = guest_linux.boots(machine, command, flavour, machine.native)
+        assert ("PREEMPT_RT" in shell.run("uname -v")) == flavour.endswith("-rt")
+        shell.power_off()
 
 
 @on(("6.1", 3))

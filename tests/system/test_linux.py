@@ -9,7 +9,9 @@ import pytest
 
 import blobs
 import cloister
+import guest_linux
 import initramfs
+from guest_linux import Shell
 
 ROOT = "/cells/qemu-root-large.cell"
 CELL = "/cells/qemu-linux.cell"
@@ -19,36 +21,22 @@ START = f"hvctl cell linux {CELL} {LINUX} --initrd /linux/initrd --cmdline"
 PARAMETERS = "console=ttyS0 mitigations=off"
 # KiB, in configs/x86/qemu-linux.c
 MEMORY = 0xe000000 // 1024
-# Memory blocks of 128 MiB, in configs/x86/qemu-root-large.c
-POOL_BLOCKS = 4
 SETTLE = "sleep 5"
 
-# What kernels say in a cell and not natively, and why that is right.
-EXPLAINED = (
-    "PCI: Fatal: No config space access function found",  # the cell has no PCI function, and so no bus
-    "PCI: System does not support PCI",
-    "hrtimer: interrupt took",  # the emulator's host was busy
-)
-
-
-# The test machine's shell reads ahead and edits what is typed; this one takes a line at a time.
-INIT = b"""#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-exec </dev/ttyS0 >/dev/ttyS0 2>&1
-dmesg -n 1
-stty -echo
-echo "shell ready"
-while read -r line; do eval "$line"; done
-"""
+# What else is booted in a cell of the machine with each kind of local APIC.
+FURTHER = {"xapic": ("6.1-normal", "6.12-rt"), "x2apic": ("6.12-normal", "6.1-rt")}
+# Drivers that look for a PC's devices without being asked to, in the package of 6.1-normal.
+PROBES = ("block/floppy", "parport/parport", "parport/parport_pc", "input/misc/pcspkr", "watchdog/w83627hf_wdt")
 
 
 def machines():
+    modules = initramfs.kernel_directory("6.1-normal", "x86") / "modules" / "kernel" / "drivers"
+    probes = {f"probes/{path.rpartition('/')[2]}.ko": modules / f"{path}.ko" for path in PROBES}
     for kernel, apic in (("6.1", "xapic"), ("6.12", "x2apic")):
-        files = {LINUX[1:]: initramfs.kernel_directory(kernel, "x86") / "vmlinuz",
-                 "linux/initrd": initramfs.base("x86") + initramfs.pack({"init": INIT}),
-                 "linux/cut-off": (initramfs.kernel_directory(kernel, "x86") / "vmlinuz").read_bytes()[:1 << 20],
+        files = {LINUX[1:]: guest_linux.kernel(kernel, "x86"),
+                 **{f"further/{flavour}": guest_linux.kernel(flavour, "x86") for flavour in FURTHER[apic]},
+                 "linux/initrd": guest_linux.initrd("x86", probes),
+                 "linux/cut-off": guest_linux.kernel(kernel, "x86").read_bytes()[:1 << 20],
                  "linux/empty": b"",
                  "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[3]),
                  "cells/small.cell": blobs.cell("small", cpus=[3])}
@@ -58,50 +46,11 @@ def machines():
 pytestmark = pytest.mark.parametrize("machine", list(machines()), indirect=True)
 
 
-class Shell:
-    """The shell on a cell's console."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.count = 0
-        machine.check("killall hvctl; : >/tmp/linux; setsid hvctl console linux --follow >/tmp/linux 2>&1 </dev/null &")
-        cloister.wait(machine, "a shell in the cell", lambda: machine.run("grep -q 'shell ready' /tmp/linux").status == 0)
-
-    def text(self, start):
-        return self.machine.check(f"tail -c +{start + 1} /tmp/linux").replace("\r\n", "\n")
-
-    def type(self, line):
-        self.machine.push("/tmp/typed", f"{line}\n".encode())
-        self.machine.check("hvctl console linux --input </tmp/typed")
-
-    def run(self, command):
-        self.count += 1
-        end = re.compile(rf"^end {self.count}$", re.M)
-        start = int(self.machine.check("wc -c </tmp/linux"))
-        self.type(f"{command}\necho end {self.count}")
-        text = cloister.wait(self.machine, command, lambda: end.search(self.text(start)) and self.text(start))
-        return end.split(text)[0]
-
-
-def complaints(text):
-    """Warnings and worse out of dmesg -r, with what is different each time taken out."""
-    found = re.findall(r"^<[0-4]>\[ *[\d.]+\] (.*)$", text, re.M)
-    return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in found}
-
-
 @pytest.fixture(scope="module")
 def host(machine):
     """The machine with Cloister enabled and the heartbeat cell, and what its own kernel complains of."""
-    native = complaints(machine.check("dmesg -r"))
-    before = cloister.Snapshot(machine)
-    cloister.enable(machine, ROOT)
-    cloister.start(machine, "heartbeat", "heartbeat", "period_us=10000 print_ms=1000", path="/cells/heartbeat.cell")
-    cloister.wait_output(machine, "heartbeat", "^heartbeat: 100 ticks")
-    yield machine, native
-    cloister.wait_output(machine, "heartbeat", "^heartbeat: [0-9]+ ticks")
-    if "linux" in cloister.cells(machine):
-        machine.check("hvctl cell destroy linux", 60)
-    cloister.end_heartbeat(machine, before, POOL_BLOCKS)
+    with guest_linux.beside_heartbeat(machine, ROOT, 10000, blocks=4) as native:
+        yield machine, native
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +87,8 @@ def test_resources(shell):
 
 
 def test_complains_of_nothing_new(host, shell):
-    native = host[1]
-    text = shell.run("dmesg -r")
-    explained = {line for line in complaints(text) if line.startswith(EXPLAINED)}
-    assert complaints(text) - explained - native == set()
+    guest_linux.assert_no_new_complaints(shell, host[1])
+    text = shell.run("dmesg")
     assert "could not calculate" not in text and "KASLR disabled" not in text
 
 
@@ -188,3 +135,16 @@ def test_end(host, shell):
     assert cloister.log_texts(machine, "linux")[-1] == "cell 'linux' (2) asks for a restart"
     machine.check("hvctl cell destroy linux", 60)
     cloister.assert_healthy(machine)
+
+
+def test_further_kernels(host):
+    """Those for all machines, which look for more devices, and those with PREEMPT_RT. The drivers of devices that there are
+    not come to nothing, and harm nobody."""
+    machine, native = host
+    for flavour in machine.check("ls /further").split():
+        shell = guest_linux.boots(machine, f"{START.replace(LINUX, f'/further/{flavour}')} '{PARAMETERS} quiet'", flavour, native)
+        assert ("PREEMPT_RT" in shell.run("uname -v")) == flavour.endswith("-rt")
+        if flavour == "6.1-normal":
+            shell.run("for probe in %s; do insmod /probes/$probe.ko; done" % " ".join(path.rpartition("/")[2] for path in PROBES))
+            assert "pcspkr" in shell.run("cat /proc/modules") and "floppy" not in shell.run("cat /proc/modules")
+        shell.power_off()
