@@ -17,6 +17,11 @@ from machine import MachineError
 ROOT = "/cells/qemu-root.cell"
 WAIT = 60
 
+# A shell command for Linux in a cell: from now on the power button does something. What is read is a struct input_event
+# in numbers of 16 bits: behind the time that it is about a key (1), KEY_POWER, and that it is pressed.
+LISTEN_TO_BUTTON = ("exec 3</dev/input/event0; { (set -- $(dd bs=24 count=1 <&3 | od -A n -t u2); "
+                    "[ \"$9 ${10} ${11}\" = \"1 116 1\" ] && poweroff -f) & }")
+
 # Anything the kernel prints when it finds itself in a bad state.
 _TROUBLE = "WARNING: |BUG: |Oops|general protection|Call Trace|soft lockup|hard LOCKUP|rcu.*stall|unhandled|did not come back"
 

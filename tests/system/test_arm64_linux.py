@@ -35,7 +35,7 @@ def files(kernel):
     image = initramfs.kernel_directory(kernel, "arm64") / "vmlinuz"
     return {
         "root/vmlinuz": image,
-        "root/initrd": initramfs.base("arm64"),
+        "root/initrd": initramfs.base("arm64") + initramfs.kernel_modules(kernel, "arm64"),
         "root/tree.dtb": blob,
         "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[1], arch="arm64"),
     }
@@ -84,6 +84,7 @@ def prepared(request, boot):
     kernel, gic = request.param
     machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel))
     machine.gic = gic
+    machine.knows_button = kernel.endswith("-normal")  # the others have no driver for it
     machine.native = warnings(machine.check("dmesg -r"))
     before = cloister.Snapshot(machine)
     cloister.enable(machine, ROOT)
@@ -166,8 +167,14 @@ def test_boots(prepared):
 
     assert cloister.state(machine, "linux") == "running"
     cloister.wait(machine, "the heartbeat to go on", lambda: ticks(machine) > beats)
-    shell.type("poweroff -f")
-    cloister.wait_state(machine, "linux", "shut down")
+    if machine.knows_button:
+        shell.run("modprobe gpio_keys && modprobe evdev")
+        shell.run(cloister.LISTEN_TO_BUTTON)
+        assert "was stopped" not in machine.check("hvctl cell shutdown linux --timeout 60000", 90)
+        assert cloister.state(machine, "linux") == "shut down"
+    else:
+        shell.type("poweroff -f")
+        cloister.wait_state(machine, "linux", "shut down")
     machine.check("hvctl cell destroy linux", 60)
 
 
@@ -190,4 +197,6 @@ def test_reboots(prepared):
     if tree:
         assert shell.run("tr '\\0' '\\n' </proc/device-tree/a-node/compatible").strip() == "of,the-tree"
         assert shell.run("tr '\\0' '\\n' </proc/device-tree/psci/method").strip() == "smc"
+    assert "cell 'linux' was stopped: it " in machine.check("hvctl cell shutdown linux --timeout 1000")
+    assert cloister.state(machine, "linux") == "stopped"
     machine.check("hvctl cell destroy linux", 60)

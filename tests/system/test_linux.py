@@ -45,7 +45,8 @@ while read -r line; do eval "$line"; done
 def machines():
     for kernel, apic in (("6.1", "xapic"), ("6.12", "x2apic")):
         files = {LINUX[1:]: initramfs.kernel_directory(kernel, "x86") / "vmlinuz",
-                 "linux/initrd": initramfs.base("x86") + initramfs.pack({"init": INIT}),
+                 "linux/initrd": (initramfs.base("x86") + initramfs.kernel_modules(kernel, "x86") +
+                                  initramfs.pack({"init": INIT})),
                  "linux/cut-off": (initramfs.kernel_directory(kernel, "x86") / "vmlinuz").read_bytes()[:1 << 20],
                  "linux/empty": b"",
                  "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[3]),
@@ -54,6 +55,7 @@ def machines():
 
 
 pytestmark = pytest.mark.parametrize("machine", list(machines()), indirect=True)
+
 
 
 class Shell:
@@ -174,9 +176,27 @@ def test_cpu_goes_and_comes_back(shell):
         assert shell.run(f"echo 0 >{online}; nproc; echo 1 >{online}; nproc") == "1\n2\n"
 
 
-def test_end(host, shell):
+def test_power_button(host, shell):
+    """While nobody listens the cell is stopped after its time; then one whose system switches off by its button."""
+    machine = host[0]
+    assert "cell 'linux' was stopped: it has not shut down within 2000 ms" in machine.check(
+        "hvctl cell shutdown linux --timeout 2000")
+    assert cloister.state(machine, "linux") == "stopped"
+    machine.check("hvctl cell destroy linux", 60)
+    machine.check(f"{START} '{PARAMETERS}'", 60)
+    listening = Shell(machine)
+    listening.run("modprobe button && modprobe evdev")
+    listening.run(cloister.LISTEN_TO_BUTTON)
+    assert "was stopped" not in machine.check("hvctl cell shutdown linux --timeout 60000", 90)
+    assert cloister.state(machine, "linux") == "shut down"
+    machine.check("hvctl cell destroy linux", 60)
+
+
+def test_end(host):
     """Power-off, then another one that asks for a restart."""
     machine = host[0]
+    machine.check(f"{START} '{PARAMETERS}'", 60)
+    shell = Shell(machine)
     shell.type("poweroff -f")
     cloister.wait_state(machine, "linux", "shut down")
     machine.check("hvctl cell destroy linux", 60)
