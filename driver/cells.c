@@ -273,19 +273,20 @@ int cl_cell_start(u32 id, char *message)
 int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message)
 {
 	struct cl_driver_cell *cell = find_cell(id, message);
-	long state;
+	long state, err;
 
 	if (!cell)
 		return -ENOENT;
+	timeout_ms = timeout_ms ?: 1000;
 	state = cl_hypercall(CL_HC_CELL_STATE, id, 0, 0);
 	if (state != CL_STATE_RUNNING)
 		return 0;
-	/* Ask; whoever has no comm region or does not answer in time is stopped. */
+	/* Ask; whoever cannot hear that or does not answer in time is stopped. */
 	state = cl_hypercall(CL_HC_CELL_MESSAGE, id, CL_MSG_SHUTDOWN, 0);
 	if (state == -EPERM)
 		return explain(cell, "be shut down", state, message);
 	if (!state) {
-		unsigned long end = jiffies + msecs_to_jiffies(timeout_ms ?: 1000);
+		unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
 
 		/* msleep() may take twice as long: count what has passed. */
 		do {
@@ -295,7 +296,15 @@ int cl_cell_shutdown(u32 id, unsigned int timeout_ms, char *message)
 		if (state != CL_STATE_RUNNING)
 			return 0;
 	}
-	return make_loadable(cell, message);
+	err = make_loadable(cell, message);
+	if (!err && state == -ENODEV)
+		cl_say(message,
+		       "cell '%s' was stopped: it could not be asked, as it has no comm region and does not listen to its power button",
+		       cell->config->name);
+	else if (!err)
+		cl_say(message, "cell '%s' was stopped: it has not shut down within %u ms",
+		       cell->config->name, timeout_ms);
+	return err;
 }
 
 int cl_cell_destroy(u32 id, char *message)

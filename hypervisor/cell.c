@@ -770,6 +770,20 @@ int64_t cell_state(uint64_t id)
 	return with_lock(id, state_locked);
 }
 
+/* Operating systems do not look into the comm region, but know what a power button is. */
+static int64_t give_message(struct cell *cell, uint32_t message)
+{
+	bool heard = cell->comm;
+
+	if (cell->info->state != CL_STATE_RUNNING)
+		return -ENODEV;
+	if (cell->comm)
+		WRITE_ONCE(cell->comm->message, message);
+	if (message == CL_MSG_SHUTDOWN && arch_press_button(cell))
+		heard = true;
+	return heard ? 0 : -ENODEV;
+}
+
 int64_t cell_message(uint64_t id, uint64_t message)
 {
 	struct cell *cell;
@@ -782,10 +796,8 @@ int64_t cell_message(uint64_t id, uint64_t message)
 		result = -EPERM;
 	else if (!cell)
 		result = -ENOENT;
-	else if (!cell->comm || cell->info->state != CL_STATE_RUNNING)
-		result = -ENODEV;
 	else
-		WRITE_ONCE(cell->comm->message, (uint32_t)message);
+		result = give_message(cell, (uint32_t)message);
 	lock_drop(&management);
 	return result;
 }

@@ -8,7 +8,7 @@ SECTIONS
 	. = HV_BASE;
 	hv_base = .;
 	.header : { KEEP(*(.header)) }
-	.text : { *(.text .text.*) }
+	.text : { *(.text.vectors) *(.text .text.*) }
 	. = ALIGN(4096);
 	hv_text_end = .;
 	.rodata : { *(.rodata .rodata.* .data.rel.ro .data.rel.ro.*) }

@@ -115,6 +115,12 @@ void arch_cell_entry(struct cell *cell, struct arch_start *start);
  */
 void arch_uart_line(struct cell *cell, bool active);
 
+/*
+ * Press the cell's power button, under the management lock. False: it has none, or its interrupt is
+ * switched off: nobody is there to see it.
+ */
+bool arch_press_button(struct cell *cell);
+
 /* Facts for the cell's comm region that only the architecture knows. */
 struct cl_comm;
 void arch_fill_comm(struct cl_comm *comm);

@@ -22,9 +22,10 @@
 /* struct cl_config.flags */
 #define CL_CELL_ROOT 0x0001 /* the root cell's config: needs a platform section */
 /*
- * Give the cell a virtual UART. x86: a 16550A at COM1 (ports 0x3f8-0x3ff), whose interrupt is pin
- * CL_VUART_PIN of an IOAPIC at CL_VUART_CHIP; arm64: a PL011 at CL_VUART_ADDRESS,
- * with the interrupt CL_VUART_INTID.
+ * Give the cell a virtual UART and a power button. x86: a 16550A at COM1 (ports 0x3f8-0x3ff), whose
+ * interrupt is pin CL_VUART_PIN of an IOAPIC at CL_VUART_CHIP; the button's is pin CL_BUTTON_PIN.
+ * arm64: a PL011 at CL_VUART_ADDRESS, with the interrupt CL_VUART_INTID; the button's is
+ * CL_BUTTON_INTID.
  */
 #define CL_CELL_VUART 0x0002
 /*
@@ -60,13 +61,17 @@
  * nothing else there. */
 #define CL_VUART_ADDRESS 0x09000000
 #define CL_VUART_SIZE	 0x1000
-/* Its interrupt: shared, a level. None with CL_CELL_DIRECT_IRQ. */
-#define CL_VUART_INTID 33
+/* Its interrupt: shared, a level; the power button's: shared, an edge. Neither with
+ * CL_CELL_DIRECT_IRQ. */
+#define CL_VUART_INTID	33
+#define CL_BUTTON_INTID 34
 
-/* x86: guest-physical address of the IOAPIC with the virtual UART's pin, one page; a cell with
- * CL_CELL_VUART has nothing else there, and can have other pins of the hardware's at this address. */
+/* x86: guest-physical address of the IOAPIC with the pins of virtual UART and power button, one
+ * page; a cell with CL_CELL_VUART has nothing else there, and can have other pins of the hardware's
+ * at this address. Both are edges. */
 #define CL_VUART_CHIP 0xfec00000
 #define CL_VUART_PIN  4
+#define CL_BUTTON_PIN 5
 
 struct cl_config {
 	char magic[8];	      /* CL_CONFIG_MAGIC */

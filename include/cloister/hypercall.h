@@ -52,7 +52,11 @@ enum cl_hypercall {
 	 * arg0. Returns how many of them were taken.
 	 */
 	CL_HC_CONSOLE_WRITE = 8,
-	/* root: put the message arg1 (enum cl_message) into the comm region of cell arg0. */
+	/*
+	 * root: put the message arg1 (enum cl_message) into the comm region of cell arg0, and for
+	 * CL_MSG_SHUTDOWN press its power button. -ENODEV if it has no comm region and
+	 * the button's interrupt is switched off, or if the cell does not run.
+	 */
 	CL_HC_CELL_MESSAGE = 9,
 	/*
 	 * root: from now on until the machine is reset, all calls above but CL_HC_GET_INFO and

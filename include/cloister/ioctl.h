@@ -3,7 +3,8 @@
  * /dev/cloister (mode 0600). pread() reads the info region (<cloister/info.h>); -ENODATA if there
  * was never one. Everything else is an ioctl with a struct whose first member is its size as the
  * caller knows it: the driver reads missing members as zero and refuses non-zero unknown ones with
- * -E2BIG. `message` returns a sentence for the person, empty if all went well.
+ * -E2BIG. `message` returns a sentence for the person, empty if all went well; CELL_SHUTDOWN also
+ * says there that the cell had to be stopped.
  */
 #ifndef CLOISTER_IOCTL_H
 #define CLOISTER_IOCTL_H

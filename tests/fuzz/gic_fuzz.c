@@ -178,7 +178,7 @@ void vgic_deliver_sgis(struct cpu *cpu)
 }
 
 /* Only the CPU itself has its list registers. */
-void vgic_update_pin(struct cpu *cpu)
+void vgic_update_pins(struct cpu *cpu)
 {
 	require(cpu == local->cpu, "CPU %u", cpu->id);
 }
@@ -223,10 +223,11 @@ static bool owns(const struct cpu *cpu, unsigned int intid)
 	return intid < LISTED && is_cells(intid) == (cpu->cell == &the_cell);
 }
 
-/* The interrupt of the cell's virtual UART, which the hardware does not see. */
+/* The interrupts of the cell's virtual UART and button, which the hardware does not see. */
 static bool has_pin(const struct cpu *cpu, unsigned int intid)
 {
-	return intid == CL_VUART_INTID && vuart && !direct && cpu->cell == &the_cell;
+	return (intid == CL_VUART_INTID || intid == CL_BUTTON_INTID) && vuart && !direct &&
+	       cpu->cell == &the_cell;
 }
 
 static uint64_t affinity(unsigned int cpu)
@@ -463,10 +464,14 @@ static void compare(const struct cpu *cpu, bool write, uint64_t address)
 				"frame %u + %#x: %#x becomes %#x by CPU %u at %#lx", frame, at,
 				get32(before + at), get32(after + at), cpu->id, address);
 	}
-	require(cpus[the_cell.arch.pin.target].cell == &the_cell &&
-			the_cell.arch.pin.priority >= LOWEST_PRIORITY_OF_GUESTS,
-		"the virtual pin of CPU %u, %#x", the_cell.arch.pin.target,
-		the_cell.arch.pin.priority);
+	for (unsigned int i = 0; i < VPINS; i++)
+		require(cpus[the_cell.arch.pins[i].target].cell == &the_cell &&
+				the_cell.arch.pins[i].priority >= LOWEST_PRIORITY_OF_GUESTS,
+			"virtual pin %u of CPU %u, %#x", i, the_cell.arch.pins[i].target,
+			the_cell.arch.pins[i].priority);
+	require(!((the_cell.arch.pins_enabled | the_cell.arch.pins_active) & ~VPIN_BITS),
+		"bits of virtual pins: %#x, %#x", the_cell.arch.pins_enabled,
+		the_cell.arch.pins_active);
 	for (unsigned int i = 0; i < MACHINE_CPUS; i++)
 		require(cpus[i].cell == cpu->cell ||
 				!memcmp(&cpus[i].arch, &cpus_before[i], sizeof(cpus_before[i])),
@@ -598,7 +603,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cell_spis = take(&in, 8);
 	cell_spis |= 1;
 	if (vuart)
-		cell_spis &= ~BIT(CL_VUART_INTID - 32);
+		cell_spis &= ~(BIT(CL_VUART_INTID - 32) | BIT(CL_BUTTON_INTID - 32));
 	build();
 	reset(take(&in, 8));
 	while (in.at < in.end) {

@@ -32,7 +32,12 @@ EXPLAINED = (
     "clocksource:                       'arch_sys_counter' wd",
 )
 
-BOOT = 180
+# A shell command for Linux in a cell: from now on the power button does something. What is read is a struct input_event
+# in numbers of 16 bits: behind the time that it is about a key (1), KEY_POWER, and that it is pressed.
+LISTEN_TO_BUTTON = ("exec 3</dev/input/event0; { (set -- $(dd bs=24 count=1 <&3 | od -A n -t u2); "
+                    "[ \"$9 ${10} ${11}\" = \"1 116 1\" ] && poweroff -f) & }")
+
+BOOT = 180  # seconds
 
 
 def initrd(arch, files=None):

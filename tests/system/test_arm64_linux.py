@@ -37,7 +37,7 @@ def files(kernel, gic):
     return {
         **further,
         "root/vmlinuz": guest_linux.kernel(kernel, "arm64"),
-        "root/initrd": guest_linux.initrd("arm64"),
+        "root/initrd": guest_linux.initrd("arm64") + initramfs.kernel_modules(kernel, "arm64"),
         "root/tree.dtb": blob,
         "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[1], arch="arm64"),
     }
@@ -58,6 +58,7 @@ def prepared(request, boot):
     kernel, gic = request.param
     machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel, gic))
     machine.gic = gic
+    machine.knows_button = kernel.endswith("-normal")  # the others have no driver for it
     with guest_linux.beside_heartbeat(machine, ROOT, 1000) as machine.native:
         yield machine
 
@@ -127,7 +128,14 @@ def test_boots(prepared):
 
     assert cloister.state(machine, "linux") == "running"
     cloister.wait(machine, "the heartbeat to go on", lambda: guest_linux.ticks(machine) > beats)
-    shell.power_off()
+    if machine.knows_button:
+        shell.run("modprobe gpio_keys && modprobe evdev")
+        shell.run(guest_linux.LISTEN_TO_BUTTON)
+        assert "was stopped" not in machine.check("hvctl cell shutdown linux --timeout 60000", 90)
+        assert cloister.state(machine, "linux") == "shut down"
+        machine.check("hvctl cell destroy linux", 60)
+    else:
+        shell.power_off()
 
 
 @on(*FURTHER)
@@ -160,4 +168,6 @@ def test_reboots(prepared):
     if tree:
         assert shell.run("tr '\\0' '\\n' </proc/device-tree/a-node/compatible").strip() == "of,the-tree"
         assert shell.run("tr '\\0' '\\n' </proc/device-tree/psci/method").strip() == "smc"
+    assert "cell 'linux' was stopped: it " in machine.check("hvctl cell shutdown linux --timeout 1000")
+    assert cloister.state(machine, "linux") == "stopped"
     machine.check("hvctl cell destroy linux", 60)

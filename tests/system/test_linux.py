@@ -35,7 +35,7 @@ def machines():
     for kernel, apic in (("6.1", "xapic"), ("6.12", "x2apic")):
         files = {LINUX[1:]: guest_linux.kernel(kernel, "x86"),
                  **{f"further/{flavour}": guest_linux.kernel(flavour, "x86") for flavour in FURTHER[apic]},
-                 "linux/initrd": guest_linux.initrd("x86", probes),
+                 "linux/initrd": guest_linux.initrd("x86", probes) + initramfs.kernel_modules(kernel, "x86"),
                  "linux/cut-off": guest_linux.kernel(kernel, "x86").read_bytes()[:1 << 20],
                  "linux/empty": b"",
                  "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[3]),
@@ -121,16 +121,29 @@ def test_cpu_goes_and_comes_back(shell):
         assert shell.run(f"echo 0 >{online}; nproc; echo 1 >{online}; nproc") == "1\n2\n"
 
 
-def test_end(host, shell):
-    """Power-off, then another one that asks for a restart."""
+def test_power_button(host, shell):
+    """While nobody listens the cell is stopped after its time; then one whose system switches off by its button."""
     machine = host[0]
-    shell.type("poweroff -f")
-    cloister.wait_state(machine, "linux", "shut down")
+    assert "cell 'linux' was stopped: it has not shut down within 2000 ms" in machine.check(
+        "hvctl cell shutdown linux --timeout 2000")
+    assert cloister.state(machine, "linux") == "stopped"
     machine.check("hvctl cell destroy linux", 60)
     machine.check(f"{START} '{PARAMETERS}'", 60)
-    again = Shell(machine)
-    assert again.run("nproc") == "2\n"
-    again.type("reboot -f")
+    listening = Shell(machine)
+    listening.run("modprobe button && modprobe evdev")
+    listening.run(guest_linux.LISTEN_TO_BUTTON)
+    assert "was stopped" not in machine.check("hvctl cell shutdown linux --timeout 60000", 90)
+    assert cloister.state(machine, "linux") == "shut down"
+    machine.check("hvctl cell destroy linux", 60)
+
+
+def test_restart(host):
+    """One that asks for a restart."""
+    machine = host[0]
+    machine.check(f"{START} '{PARAMETERS}'", 60)
+    shell = Shell(machine)
+    assert shell.run("nproc") == "2\n"
+    shell.type("reboot -f")
     cloister.wait_state(machine, "linux", "reset")
     assert cloister.log_texts(machine, "linux")[-1] == "cell 'linux' (2) asks for a restart"
     machine.check("hvctl cell destroy linux", 60)

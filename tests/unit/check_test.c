@@ -529,7 +529,8 @@ TEST(irqchips)
 
 	WITH(f->chip[1].first, 32, BAD(b, "interrupt controller", 1, "first", 32, 0));
 	/* The virtual UART's */
-	WITH(f->chip[0].pins[0], 0x18, BAD(b, "interrupt controller", 0, "pins", 0x18, 0x10));
+	WITH(f->chip[0].pins[0], 0x18, BAD(b, "interrupt controller", 0, "pins", 0x18, 0x30));
+	WITH(f->chip[0].pins[0], 0x20, BAD(b, "interrupt controller", 0, "pins", 0x20, 0x30));
 	WITH(f->mem[3].virt, 0xfebfd000,
 	     BAD(b, "memory region", 3, "virt", 0xfebfd000, 0xfec00000));
 	WITH(f->chip[1].reserved, 1, BAD(b, "interrupt controller", 1, "reserved", 1, 0));
@@ -824,8 +825,8 @@ static int check_arm64(const struct blob *b)
 #define BAD_ARM64(blob, object, index, field, found, expected) \
 	assert_finding(check_arm64(blob), -EINVAL, object, index, field, found, expected)
 
-/* The virtual UART's interrupt cannot be a hardware's of the same cell. */
-TEST(vuart_interrupt)
+/* The interrupts of virtual UART and button cannot be hardware's of the same cell. */
+TEST(virtual_interrupts)
 {
 	struct arm64 *a = calloc(1, sizeof(*a));
 	struct blob *b = &a->cell;
@@ -833,10 +834,12 @@ TEST(vuart_interrupt)
 	(void)state;
 	build_arm64(a);
 	a->chip->first = 32;
-	a->chip->pins[0] = ~0ULL & ~(1ULL << (CL_VUART_INTID - 32));
+	a->chip->pins[0] = ~6ULL;
 	assert_int_equal(check_arm64(b), 0);
+	a->chip->pins[0] = 1ULL << (CL_BUTTON_INTID - 32);
+	BAD_ARM64(b, "interrupt controller", 0, "pins", 4, 6);
 	a->chip->pins[0] = 1ULL << (CL_VUART_INTID - 32);
-	BAD_ARM64(b, "interrupt controller", 0, "pins", 2, CL_VUART_INTID);
+	BAD_ARM64(b, "interrupt controller", 0, "pins", 2, 6);
 	WITH(b->config.flags, 0, assert_int_equal(check_arm64(b), 0));
 	a->chip->pins[0] = 0;
 	a->chip->pins[1] = 1ULL << (CL_VUART_INTID - 32);
@@ -1062,7 +1065,7 @@ int main(void)
 		T(entry),
 		T(pio),
 		T(irqchips),
-		T(vuart_interrupt),
+		T(virtual_interrupts),
 		T(gic),
 		T(iommu),
 		T(firmware),

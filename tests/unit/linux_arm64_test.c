@@ -202,6 +202,9 @@ static void tree_of_a_cell(void **state)
 	      0xf60000);
 	CELLS("/serial@9000000", "reg", 0, 0x9000000, 0, 0x1000);
 	CELLS("/serial@9000000", "interrupts", 0, CL_VUART_INTID - 32, 4);
+	assert_string_equal(property("/gpio-keys", "compatible", -1), "gpio-keys");
+	CELLS("/gpio-keys/power-button", "interrupts", 0, CL_BUTTON_INTID - 32, 1);
+	CELLS("/gpio-keys/power-button", "linux,code", 116);
 	assert_string_equal(property("/chosen", "bootargs", -1), "quiet");
 	assert_string_equal(property("/chosen", "stdout-path", -1), "/serial@9000000");
 	CELLS("/chosen", "linux,initrd-start", 0, (uint32_t)piece("initrd")->address);
@@ -218,6 +221,7 @@ static void tree_of_a_cell(void **state)
 	CELLS("/interrupt-controller@8000000", "reg", 0, 0x8000000, 0, 0x1000, 0, 0x8010000, 0,
 	      0x2000);
 	assert_false(exists("/serial@9000000"));
+	assert_false(exists("/gpio-keys"));
 	assert_null(fdt_getprop(guest.dtb, fdt_path_offset(guest.dtb, "/chosen"),
 				"linux,initrd-start", NULL));
 	assert_int_equal(guest.count, 3);

@@ -359,16 +359,19 @@ static struct cell pin_cell = { .config = &config };
 static void set_up_pin(bool needs_eoi)
 {
 	set_up(needs_eoi);
-	pin_cell.arch.pin = (struct virtual_pin){ .enabled = true, .priority = PRIORITY };
-	pin_cell.uart.line = true;
+	pin_cell.arch = (struct arch_cell){ .pins[0].priority = PRIORITY,
+					    .pins[1].priority = PRIORITY,
+					    .pins_enabled = VPIN_BITS,
+					    .pins_active = VPIN_BIT(CL_VUART_INTID),
+					    .pin_word = CL_VUART_INTID / 32 };
 	cpus[0].cell = &pin_cell;
-	vgic_update_pin(&cpus[0]);
+	vgic_update_pins(&cpus[0]);
 }
 
 /* What another CPU does. */
 static void change_line(bool line)
 {
-	pin_cell.uart.line = line;
+	pin_cell.arch.pins_active = line ? VPIN_BIT(CL_VUART_INTID) : 0;
 	cpus[0].arch.pin_changed = true;
 	vgic_deliver(&cpus[0]);
 	assert_false(cpus[0].arch.pin_changed);
@@ -405,16 +408,60 @@ static void pin_is_where_it_is_directed_to(void **state)
 {
 	(void)state;
 	set_up_pin(false);
-	pin_cell.arch.pin.enabled = false;
+	pin_cell.arch.pins_enabled = 0;
 	change_line(true);
 	assert_int_equal(guest_takes(), NONE);
-	pin_cell.arch.pin.enabled = true;
-	pin_cell.arch.pin.target = 1;
+	pin_cell.arch.pins_enabled = VPIN_BITS;
+	pin_cell.arch.pins[0].target = 1;
 	change_line(true);
 	assert_int_equal(guest_takes(), NONE);
-	pin_cell.arch.pin.target = 0;
+	pin_cell.arch.pins[0].target = 0;
 	change_line(true);
 	assert_int_equal(guest_takes(), CL_VUART_INTID);
+}
+
+/* The button's is an edge: it comes once, also if it was pressed again before that. */
+static void button_is_an_edge(void **state)
+{
+	(void)state;
+	for (unsigned int needs_eoi = 0; needs_eoi < 2; needs_eoi++) {
+		set_up_pin(needs_eoi);
+		change_line(false);
+		for (unsigned int i = 0; i < 3; i++) {
+			pin_cell.arch.pins_active = VPIN_BIT(CL_BUTTON_INTID);
+			vgic_update_pins(&cpus[0]);
+			vgic_update_pins(&cpus[0]);
+			assert_int_equal(guest_takes(), CL_BUTTON_INTID);
+			guest_ends(CL_BUTTON_INTID);
+			assert_int_equal(interrupts(), 1);
+			assert_int_equal(pin_cell.arch.pins_active, 0);
+			assert_int_equal(guest_takes(), NONE);
+			assert_int_equal(empty(), (1 << LRS) - 1);
+		}
+		/* Before it was taken it can be switched off, and waits then. */
+		pin_cell.arch.pins_active = VPIN_BIT(CL_BUTTON_INTID);
+		vgic_update_pins(&cpus[0]);
+		pin_cell.arch.pins_enabled = 0;
+		vgic_update_pins(&cpus[0]);
+		assert_int_equal(guest_takes(), NONE);
+		pin_cell.arch.pins_enabled = VPIN_BITS;
+		vgic_update_pins(&cpus[0]);
+		/* Both at once */
+		pin_cell.arch.pins_active = VPIN_BITS;
+		vgic_update_pins(&cpus[0]);
+		for (unsigned int i = 0; i < VPINS; i++) {
+			unsigned int intid = guest_takes();
+
+			assert_true(vpin_is(&pin_cell, intid));
+			if (intid == CL_VUART_INTID)
+				pin_cell.arch.pins_active &= ~VPIN_BIT(intid);
+			guest_ends(intid);
+			assert_int_equal(interrupts(), 1);
+		}
+		assert_int_equal(guest_takes(), NONE);
+		assert_int_equal(pin_cell.arch.pins_active, 0);
+		assert_false(model.active[CL_BUTTON_INTID]);
+	}
 }
 
 static void pin_waits_for_room(void **state)
@@ -423,10 +470,13 @@ static void pin_waits_for_room(void **state)
 	set_up(false);
 	for (unsigned int i = 0; i < LRS; i++)
 		model.lr[i] = V2_PENDING | (SHARED + i);
-	pin_cell.arch.pin = (struct virtual_pin){ .enabled = true, .priority = PRIORITY };
-	pin_cell.uart.line = true;
+	pin_cell.arch = (struct arch_cell){ .pins[0].priority = PRIORITY,
+					    .pins[1].priority = PRIORITY,
+					    .pins_enabled = VPIN_BITS,
+					    .pins_active = VPIN_BIT(CL_VUART_INTID),
+					    .pin_word = CL_VUART_INTID / 32 };
 	cpus[0].cell = &pin_cell;
-	vgic_update_pin(&cpus[0]);
+	vgic_update_pins(&cpus[0]);
 	assert_true(cpus[0].arch.pin_changed);
 	model.lr[2] = 0;
 	vgic_deliver(&cpus[0]);
@@ -448,7 +498,7 @@ static void reset_forgets_the_pin(void **state)
 			vgic_reset_cpu(&cpus[0]);
 			assert_int_equal(empty(), (1 << LRS) - 1);
 			/* When it starts again, the level is still there. */
-			vgic_update_pin(&cpus[0]);
+			vgic_update_pins(&cpus[0]);
 			assert_int_equal(guest_takes(), CL_VUART_INTID);
 		}
 	}
@@ -464,6 +514,7 @@ int main(void)
 		cmocka_unit_test(leftovers_are_nobodys),
 		cmocka_unit_test(pin_is_a_level),
 		cmocka_unit_test(pin_is_where_it_is_directed_to),
+		cmocka_unit_test(button_is_an_edge),
 		cmocka_unit_test(pin_waits_for_room),
 		cmocka_unit_test(reset_forgets_the_pin),
 	};

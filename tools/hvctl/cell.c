@@ -166,6 +166,8 @@ static int cell_request(const struct options *o, const char *name, unsigned long
 	progress_begin(doing);
 	code = device_request(r.fd, number, &request, request.message, what);
 	progress_end();
+	if (!code && request.message[0])
+		printf("%.*s\n", CL_MESSAGE_LEN, request.message);
 	return code;
 }
 

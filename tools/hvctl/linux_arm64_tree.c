@@ -19,10 +19,12 @@
 #define UART_CLOCK  24000000
 #define FIRST_SPI   32
 #define FIRST_PPI   16
+#define KEY_POWER   116 /* Linux: input-event-codes.h */
 
 /* Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml */
 #define GIC_SPI	       0
 #define GIC_PPI	       1
+#define EDGE_RISING    1
 #define LEVEL_HIGH     4
 #define ALL_CPUS_OF_V2 0xff00
 
@@ -88,13 +90,14 @@ static void append_range(struct tree *t, int node, uint64_t address, uint64_t si
 	append_number(t, node, "reg", fdt_size_cells(t->fdt, 0), size);
 }
 
+/* flags: the trigger, and for private ones of GICv2 the CPUs */
 static void append_interrupt(struct tree *t, int node, uint32_t intid, uint32_t flags)
 {
 	bool private = intid < FIRST_SPI;
 
 	append_number(t, node, "interrupts", 1, private ? GIC_PPI : GIC_SPI);
 	append_number(t, node, "interrupts", 1, intid - (private ? FIRST_PPI : FIRST_SPI));
-	append_number(t, node, "interrupts", 1, LEVEL_HIGH | flags);
+	append_number(t, node, "interrupts", 1, flags);
 }
 
 static int add_node(struct tree *t, int parent, const char *name)
@@ -134,7 +137,8 @@ static void add_timer(struct tree *t, const struct cl_gic *gic)
 	set_string(t, node, "compatible", "arm,armv8-timer");
 	set(t, node, "always-on", "", 0); /* CPUs of a cell sleep no deeper than WFI */
 	for (i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
-		append_interrupt(t, node, timers[i], gic->version == 2 ? ALL_CPUS_OF_V2 : 0);
+		append_interrupt(t, node, timers[i],
+				 LEVEL_HIGH | (gic->version == 2 ? ALL_CPUS_OF_V2 : 0));
 }
 
 static void add_psci(struct tree *t)
@@ -165,10 +169,22 @@ static void add_uart(struct tree *t)
 
 	set(t, node, "compatible", compatible, sizeof(compatible));
 	append_range(t, node, CL_VUART_ADDRESS, CL_VUART_SIZE);
-	append_interrupt(t, node, CL_VUART_INTID, 0);
+	append_interrupt(t, node, CL_VUART_INTID, LEVEL_HIGH);
 	append_number(t, node, "clocks", 1, PHANDLE_CLOCK);
 	append_number(t, node, "clocks", 1, PHANDLE_CLOCK);
 	set(t, node, "clock-names", clock_names, sizeof(clock_names));
+}
+
+/* A key of which nothing is known but the interrupt: Linux' binding input/gpio-keys.yaml. */
+static void add_button(struct tree *t)
+{
+	int keys = add_node(t, 0, "gpio-keys"), node;
+
+	set_string(t, keys, "compatible", "gpio-keys");
+	node = add_node(t, keys, "power-button");
+	set_string(t, node, "label", "Power Button");
+	set_u32(t, node, "linux,code", KEY_POWER);
+	append_interrupt(t, node, CL_BUTTON_INTID, EDGE_RISING);
 }
 
 static void name_console(struct tree *t)
@@ -192,6 +208,7 @@ static void write_new(struct tree *t, const struct linux_guest *g)
 	if (g->config->flags & CL_CELL_VUART) {
 		name_console(t);
 		add_uart(t);
+		add_button(t);
 		add_clock(t);
 	}
 	add_psci(t);

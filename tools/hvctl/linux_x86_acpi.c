@@ -63,7 +63,7 @@ _Static_assert(offsetof(struct fadt, reset) == 116 && offsetof(struct fadt, dsdt
 /* Table 5.11: no VGA, no RTC; no legacy devices and no keyboard controller by bits that are 0. */
 #define BOOT_NO_VGA 0x04
 #define BOOT_NO_RTC 0x20
-/* Table 5.10: caches can be written back; no buttons; reset register. */
+/* Table 5.10: caches can be written back; no buttons but those of the DSDT; reset register. */
 #define FLAG_WBINVD	     (1U << 0)
 #define FLAG_NO_POWER_BUTTON (1U << 4)
 #define FLAG_NO_SLEEP_BUTTON (1U << 5)

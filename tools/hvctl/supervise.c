@@ -63,7 +63,11 @@ static int shut_down(const struct options *o, struct loader *l)
 	int code = device_request(l->r.fd, CL_IOC_CELL_SHUTDOWN, &request, request.message,
 				  "shut the cell down");
 
-	return code ? code : cell_destroy(l);
+	if (code)
+		return code;
+	if (request.message[0])
+		printf("%.*s\n", CL_MESSAGE_LEN, request.message);
+	return cell_destroy(l);
 }
 
 /* The images once more, so that the log and the cell's state say that it is not to run. */

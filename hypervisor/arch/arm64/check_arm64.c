@@ -350,20 +350,21 @@ int arm64_check_region(struct check *c, const struct cl_memory *m)
 	return err ? err : check_iommu_hole(c, m);
 }
 
-/* The virtual UART's interrupt has the number of a hardware's. */
+/* The interrupts of virtual UART and power button have the numbers of hardware's. */
 static int check_vuart(struct check *c)
 {
 	const struct cl_section *section = check_look_at(c, CL_SEC_IRQCHIP);
-	const uint32_t pin = CL_VUART_INTID - FIRST_SPI;
+	const uint64_t virtual = 1ULL << (CL_VUART_INTID - FIRST_SPI) |
+				 1ULL << (CL_BUTTON_INTID - FIRST_SPI);
 	struct cl_irqchip chip;
 
 	if (!(c->config->flags & CL_CELL_VUART))
 		return 0;
 	cl_for_each(section, c->index, chip)
-		if (chip.first == FIRST_SPI && chip.pins[pin / 64] >> pin % 64 & 1)
-			return refuse(c, "pins", chip.pins[pin / 64], CL_VUART_INTID,
-				      "pins without interrupt @: that is the virtual UART's "
-				      "(CL_CELL_VUART)");
+		if (chip.first == FIRST_SPI && chip.pins[0] & virtual)
+			return refuse(c, "pins", chip.pins[0], virtual,
+				      "pins without those of @: these interrupts are the virtual "
+				      "UART's and the power button's (CL_CELL_VUART)");
 	return 0;
 }
 

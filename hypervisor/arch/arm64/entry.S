@@ -159,6 +159,8 @@ after_\handler:
 	b	restore_all
 .endm
 
+	/* At the beginning of the image's code: their alignment costs nothing there. */
+	.section .text.vectors, "ax"
 	.balign	2048
 	.globl	arm64_vectors
 arm64_vectors:

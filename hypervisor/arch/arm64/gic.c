@@ -497,7 +497,9 @@ static void access_router(struct cell *cell, unsigned int offset, bool write, un
 		*value = 0;
 		return;
 	}
-	affinity = virtual ? affinity_of(&cpus[READ_ONCE(cell->arch.pin.target)]) : *router;
+	affinity = virtual ? affinity_of(&cpus[READ_ONCE(
+				     cell->arch.pins[(intid - CL_VUART_INTID) % VPINS].target)])
+			   : *router;
 	if (!write) {
 		*value = size == 8 ? affinity : (affinity >> 8 * (offset & 4)) & 0xffffffff;
 		return;
@@ -514,7 +516,7 @@ static void access_router(struct cell *cell, unsigned int offset, bool write, un
 		if (affinity_of(&cpus[i]) != (affinity & 0xff00ffffffUL))
 			continue;
 		if (virtual)
-			vpin_direct(cell, &cpus[i]);
+			vpin_direct(cell, intid, &cpus[i]);
 		else
 			*router = affinity_of(&cpus[i]);
 		return;
@@ -543,9 +545,9 @@ static void access_targets(struct cell *cell, unsigned int first, bool write, un
 		if (first + i < FIRST_SPI)
 			result |= (uint64_t)*target << 8 * i;
 		else if (vpin_is(cell, first + i))
-			result |=
-				(uint64_t)vpin_access_target(cell, write, (uint8_t)(*value >> 8 * i))
-				<< 8 * i;
+			result |= (uint64_t)vpin_access_target(cell, first + i, write,
+							       (uint8_t)(*value >> 8 * i))
+				  << 8 * i;
 		else if (!owns_spi(cell, first + i))
 			continue;
 		else if (write)
@@ -712,8 +714,7 @@ static void access_dist(struct cell *cell, unsigned int offset, bool write, unsi
 		intid = offset - GIC_IPRIORITYR;
 		access_priorities(gicd + offset, size, cell->arch.spis[intid / 32] >> intid % 32,
 				  write, value);
-		if (cell->arch.pin_word && CL_VUART_INTID - intid < size)
-			vpin_access_priority(cell, 8 * (CL_VUART_INTID - intid), write, value);
+		vpin_access_priorities(cell, intid, size, write, value);
 	} else if (size != 4) {
 		mmio_ignore(write, gic.dist_phys + offset, value);
 	} else if (is_bits(offset)) {
@@ -721,11 +722,13 @@ static void access_dist(struct cell *cell, unsigned int offset, bool write, unsi
 
 		access_bits(gicd, offset & ~0x7fU, word, cell->arch.spis[word], write, value);
 		if (word && word == cell->arch.pin_word)
-			vpin_access_bit(cell, offset & ~0x7fU, write, value);
+			vpin_access_bits(cell, offset & ~0x7fU, write, value);
 	} else if (is_config(offset)) {
 		intid = (offset - GIC_ICFGR) * 4;
 		access_config(gicd + offset, cell->arch.spis[intid / 32] >> intid % 32, write,
 			      value);
+		if (!write && offset == GIC_ICFGR + VPIN_ICFGR && cell->arch.pin_word)
+			*value |= VPIN_ICFGR_BITS;
 	} else if (write) {
 		/* GICD_CTLR and the like are as root's Linux has set them up before. */
 		if (offset != GICD_CTLR)

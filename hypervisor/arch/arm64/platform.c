@@ -403,7 +403,7 @@ void arch_cpu_start(struct cpu *cpu, const struct arch_start *start)
 {
 	/* What was sent to it while it was off is lost, as with real ones. */
 	__atomic_store_n(&cpu->arch.sgi_pending, 0, __ATOMIC_SEQ_CST);
-	vgic_update_pin(cpu); /* a level is still there */
+	vgic_update_pins(cpu); /* a level is still there */
 	current_regs->x[0] = start->argument;
 	__atomic_store_n(&cpu->arch.starting, false, __ATOMIC_SEQ_CST);
 	write_sysreg(elr_el2, start->address);

@@ -384,7 +384,7 @@ static inline bool gic_bits(struct guest_regs *regs, uint32_t iss)
 
 	if (unlikely(offset - GIC_ISENABLER >= GIC_IPRIORITYR - GIC_ISENABLER || offset & 3 ||
 		     !word || rt >= EARLY_REGS || iss & ISS_SSE || ISS_SAS(iss) != 2 ||
-		     (with_pin && iss & ISS_WNR && regs->x[rt] & VPIN_BIT)))
+		     (with_pin && iss & ISS_WNR && regs->x[rt] & VPIN_BITS)))
 		return gic_plain(regs, address, iss);
 	local->exits[CL_EXIT_IRQ_CHIP]++;
 	mine = cell->arch.spis[word];

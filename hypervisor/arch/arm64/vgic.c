@@ -7,6 +7,7 @@
 #include <gic_cpu.h>
 #include <info_region.h>
 #include <log.h>
+#include <vpin.h>
 
 #define INTID_SPECIAL 1020 /* to 1023 */
 #define INTID_LPI     8192
@@ -224,45 +225,46 @@ void vgic_deliver_sgis(struct cpu *cpu)
 }
 
 /*
- * The virtual pin is a level: pending while it is active, and again when the guest has ended it,
- * of which a maintenance interrupt tells (LR_EOI).
+ * A virtual pin is pending while it is active, and again when the guest has ended it, of which a
+ * maintenance interrupt tells (LR_EOI).
  */
-__attribute__((cold)) void vgic_update_pin(struct cpu *cpu)
+static __attribute__((cold)) void update_pin(struct cpu *cpu, unsigned int n)
 {
-	const struct virtual_pin *pin = &cpu->cell->arch.pin;
-	int lr = cpu->arch.pin_listed ? find_lr(CL_VUART_INTID) : -1;
+	struct arch_cell *cell = &cpu->cell->arch;
+	unsigned int intid = CL_VUART_INTID + n;
+	uint32_t bit = VPIN_BIT(intid);
+	int lr = cpu->arch.pins_listed & bit ? find_lr(intid) : -1;
 	uint64_t value = lr < 0 ? 0 : read_lr((unsigned int)lr);
 	bool wanted;
 
-	/* What changes from here on is told once more. */
-	WRITE_ONCE(cpu->arch.pin_changed, false);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	wanted = READ_ONCE(cpu->cell->uart.line) && READ_ONCE(pin->enabled) &&
-		 READ_ONCE(pin->target) == cpu->id;
+	/* An edge is over when the guest has taken it. */
+	if (intid == CL_BUTTON_INTID && lr >= 0 && !(value & LR_PENDING))
+		__atomic_fetch_and(&cell->pins_active, ~bit, __ATOMIC_SEQ_CST);
+	wanted = READ_ONCE(cell->pins_active) & READ_ONCE(cell->pins_enabled) & bit &&
+		 READ_ONCE(cell->pins[n].target) == cpu->id;
 	if (value & LR_ACTIVE || (value & LR_PENDING && wanted))
 		return;
 	if (lr >= 0) {
 		write_lr((unsigned int)lr, 0);
-		cpu->arch.pin_listed = false;
+		cpu->arch.pins_listed &= ~bit;
 		update_room();
 	}
 	if (wanted && gic_free_lrs()) {
-		inject(gic_is_v2, LR_PENDING | LR_EOI | LR_PRIORITY(READ_ONCE(pin->priority)) |
-					  CL_VUART_INTID);
-		cpu->arch.pin_listed = true;
+		inject(gic_is_v2, LR_PENDING | LR_EOI |
+					  LR_PRIORITY(READ_ONCE(cell->pins[n].priority)) | intid);
+		cpu->arch.pins_listed |= bit;
 	} else if (wanted) {
 		cpu->arch.pin_changed = true; /* the maintenance interrupt comes back to it */
 	}
 }
 
-/* No list register of this CPU has it any more. */
-static __attribute__((cold)) void forget_pin(struct cpu *cpu)
+__attribute__((cold)) void vgic_update_pins(struct cpu *cpu)
 {
-	int lr = cpu->arch.pin_listed ? find_lr(CL_VUART_INTID) : -1;
-
-	if (lr >= 0)
-		write_lr((unsigned int)lr, 0);
-	cpu->arch.pin_listed = false;
+	/* What changes from here on is told once more. */
+	WRITE_ONCE(cpu->arch.pin_changed, false);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned int n = 0; n < VPINS; n++)
+		update_pin(cpu, n);
 }
 
 void vgic_deliver(struct cpu *cpu)
@@ -270,7 +272,7 @@ void vgic_deliver(struct cpu *cpu)
 	vgic_deliver_sgis(cpu);
 	deliver_strays();
 	if (unlikely(READ_ONCE(cpu->arch.pin_changed)))
-		vgic_update_pin(cpu);
+		vgic_update_pins(cpu);
 }
 
 static uint64_t sgi_to(const struct cpu *cpu, unsigned int sgi)
@@ -339,6 +341,14 @@ static bool is_in_use(uint64_t lr)
 	return lr & (LR_PENDING | LR_ACTIVE) || (lr & (LR_HW | LR_EOI)) == LR_EOI;
 }
 
+/* Nothing of the hardware's, although it looks like that. */
+static bool is_listed_pin(const struct cpu *cpu, uint64_t lr)
+{
+	unsigned int intid = lr & LR_VINTID;
+
+	return intid - CL_VUART_INTID < VPINS && cpu->arch.pins_listed & VPIN_BIT(intid);
+}
+
 /* What the guest has ended without that the hardware knows, see gic_needs_eoi. */
 static void deactivate_ended(void)
 {
@@ -356,8 +366,8 @@ static __attribute__((noinline)) void take_rare(uint64_t acknowledged, unsigned 
 						uint8_t priority)
 {
 	if (intid == gic_maintenance_irq) {
-		if (local->cpu->arch.pin_listed)
-			vgic_update_pin(local->cpu); /* before others look who has ended */
+		if (local->cpu->arch.pins_listed)
+			vgic_update_pins(local->cpu); /* before others look who has ended */
 		if (gic_is_v2 && gic_needs_eoi)
 			deactivate_ended();
 		update_room();
@@ -661,11 +671,10 @@ void vgic_exit_cpu(void)
  */
 void vgic_reset_cpu(struct cpu *cpu)
 {
-	forget_pin(cpu);
 	for (unsigned int i = 0; i < gic_list_registers(); i++) {
 		uint64_t lr = read_lr(i);
 
-		if (!is_in_use(lr))
+		if (!is_in_use(lr) || is_listed_pin(cpu, lr))
 			continue;
 		if (is_hardware(lr))
 			gic_deactivate(gic_is_v2, lr & LR_VINTID);
@@ -674,6 +683,7 @@ void vgic_reset_cpu(struct cpu *cpu)
 	}
 	if (READ_ONCE(info.head.message_count))
 		post_strays();
+	cpu->arch.pins_listed = 0;
 	reset_guests_view();
 	own_interface();
 	if (is_direct(cpu->cell))

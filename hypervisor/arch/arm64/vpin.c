@@ -1,75 +1,114 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The interrupt of a cell's virtual UART: a shared one that exists in software only. Its registers
- * are bits and bytes between those of the hardware's interrupts, which gic.c looks after; the list
- * registers are vgic.c's.
+ * Interrupts that the hypervisor itself has for a cell, of the virtual UART and the power button:
+ * shared ones that exist in software only. Their registers are bits and bytes between those of the
+ * hardware's interrupts, which gic.c looks after; the list registers are vgic.c's.
  */
 #include <vpin.h>
+
+_Static_assert(CL_BUTTON_INTID == CL_VUART_INTID + 1 && CL_BUTTON_INTID / 32 == CL_VUART_INTID / 32,
+	       "pins");
+
+static struct virtual_pin *vpin(struct cell *cell, unsigned int intid)
+{
+	return &cell->arch.pins[(intid - CL_VUART_INTID) % VPINS];
+}
 
 static void tell_target(unsigned int target)
 {
 	struct cpu *cpu = &cpus[target];
 
 	if (cpu == local->cpu) {
-		vgic_update_pin(cpu);
+		vgic_update_pins(cpu);
 		return;
 	}
 	__atomic_store_n(&cpu->arch.pin_changed, true, __ATOMIC_SEQ_CST);
 	cpu_post(cpu, CPU_EV_ARCH);
 }
 
+/* Changes what the pins' targets look at, and tells them: written before the target is read. */
+static void change(struct cell *cell, uint32_t *word, uint32_t bits, bool set)
+{
+	if (set)
+		__atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bits, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < VPINS; i++)
+		if (bits & VPIN_BIT(CL_VUART_INTID + i))
+			tell_target(READ_ONCE(cell->arch.pins[i].target));
+}
+
 void arch_uart_line(struct cell *cell, bool active)
 {
-	(void)active; /* is in the UART, where vgic_update_pin() looks: written before the target is
-			 read */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cell->arch.pin_word)
-		tell_target(READ_ONCE(cell->arch.pin.target));
+		change(cell, &cell->arch.pins_active, VPIN_BIT(CL_VUART_INTID), active);
+}
+
+/* An edge: while it is disabled nobody is there to see it. */
+bool arch_press_button(struct cell *cell)
+{
+	bool heard = READ_ONCE(cell->arch.pins_enabled) & VPIN_BIT(CL_BUTTON_INTID);
+
+	if (heard)
+		change(cell, &cell->arch.pins_active, VPIN_BIT(CL_BUTTON_INTID), true);
+	return heard;
 }
 
 void vpin_reset(struct cell *cell)
 {
-	cell->arch.pin = (struct virtual_pin){ .priority = DEFAULT_PRIORITY,
-					       .target = gic_first_cpu(cell)->id };
+	cell->arch.pins_enabled = 0;
+	cell->arch.pins_active = 0;
+	for (unsigned int i = 0; i < VPINS; i++)
+		cell->arch.pins[i] = (struct virtual_pin){ .priority = DEFAULT_PRIORITY,
+							   .target = gic_first_cpu(cell)->id };
 }
 
-void vpin_direct(struct cell *cell, const struct cpu *cpu)
+void vpin_direct(struct cell *cell, unsigned int intid, const struct cpu *cpu)
 {
-	unsigned int former = READ_ONCE(cell->arch.pin.target);
+	struct virtual_pin *pin = vpin(cell, intid);
+	unsigned int former = READ_ONCE(pin->target);
 
-	__atomic_store_n(&cell->arch.pin.target, cpu->id, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&pin->target, cpu->id, __ATOMIC_SEQ_CST);
 	tell_target(former);
 	tell_target(cpu->id);
 }
 
-/* An unlatched level: to make it pending, or no longer pending, does nothing. */
-void vpin_access_bit(struct cell *cell, unsigned int reg, bool write, uint64_t *value)
+/* The UART's is an unlatched level: to make it pending, or no longer pending, does nothing. */
+void vpin_access_bits(struct cell *cell, unsigned int reg, bool write, uint64_t *value)
 {
-	struct virtual_pin *pin = &cell->arch.pin;
+	uint32_t bits = (uint32_t)*value & VPIN_BITS;
 
-	if (!write) {
-		*value |= reg == GIC_IGROUPR ? VPIN_BIT : vpin_state(cell, reg);
-	} else if ((reg == GIC_ISENABLER || reg == GIC_ICENABLER) && *value & VPIN_BIT) {
-		WRITE_ONCE(pin->enabled, reg == GIC_ISENABLER);
-		tell_target(READ_ONCE(pin->target));
+	if (!write)
+		*value |= reg == GIC_IGROUPR ? VPIN_BITS : vpin_state(cell, reg);
+	else if (reg == GIC_ISENABLER || reg == GIC_ICENABLER)
+		change(cell, &cell->arch.pins_enabled, bits, reg == GIC_ISENABLER);
+	else if (reg == GIC_ISPENDR || reg == GIC_ICPENDR)
+		change(cell, &cell->arch.pins_active, bits & VPIN_BIT(CL_BUTTON_INTID),
+		       reg == GIC_ISPENDR);
+}
+
+void vpin_access_priorities(struct cell *cell, unsigned int intid, unsigned int size, bool write,
+			    uint64_t *value)
+{
+	for (unsigned int i = 0; i < size; i++) {
+		uint8_t *priority = &vpin(cell, intid + i)->priority;
+
+		if (!vpin_is(cell, intid + i))
+			continue;
+		if (write)
+			WRITE_ONCE(*priority, gic_guest_priority((uint8_t)(*value >> 8 * i)));
+		else
+			*value |= (uint64_t)READ_ONCE(*priority) << 8 * i;
 	}
 }
 
-void vpin_access_priority(struct cell *cell, unsigned int shift, bool write, uint64_t *value)
-{
-	if (write)
-		WRITE_ONCE(cell->arch.pin.priority, gic_guest_priority((uint8_t)(*value >> shift)));
-	else
-		*value |= (uint64_t)READ_ONCE(cell->arch.pin.priority) << shift;
-}
-
-uint8_t vpin_access_target(struct cell *cell, bool write, uint8_t targets)
+uint8_t vpin_access_target(struct cell *cell, unsigned int intid, bool write, uint8_t targets)
 {
 	for_each_cpu_in(cell, i) {
 		if (write && targets & cpus[i].arch.gic_target) {
-			vpin_direct(cell, &cpus[i]);
+			vpin_direct(cell, intid, &cpus[i]);
 			break;
 		}
 	}
-	return cpus[READ_ONCE(cell->arch.pin.target)].arch.gic_target;
+	return cpus[READ_ONCE(vpin(cell, intid)->target)].arch.gic_target;
 }

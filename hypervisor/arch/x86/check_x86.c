@@ -36,6 +36,8 @@ int x86_check_console(struct check *c, const struct cl_platform *p)
 
 int x86_check_irqchip(struct check *c, const struct cl_irqchip *chip)
 {
+	const uint64_t virtual = 1ULL << CL_VUART_PIN | 1ULL << CL_BUTTON_PIN;
+
 	if (!chip->address || chip->address == LOCAL_APIC)
 		return refuse(
 			c, "address", chip->address, LOCAL_APIC,
@@ -43,10 +45,10 @@ int x86_check_irqchip(struct check *c, const struct cl_irqchip *chip)
 	if (chip->first)
 		return refuse(c, "first", chip->first, 0, "@ on x86");
 	if (c->config->flags & CL_CELL_VUART && chip->address == CL_VUART_CHIP &&
-	    chip->pins[0] & 1ULL << CL_VUART_PIN)
-		return refuse(c, "pins", chip->pins[0], 1ULL << CL_VUART_PIN,
-			      "pins without that of @: CL_CELL_VUART puts the virtual UART's "
-			      "interrupt there");
+	    chip->pins[0] & virtual)
+		return refuse(c, "pins", chip->pins[0], virtual,
+			      "pins without those of @: CL_CELL_VUART puts the interrupts of the "
+			      "virtual UART and the power button there");
 	return 0;
 }
 

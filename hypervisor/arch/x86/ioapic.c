@@ -20,7 +20,7 @@
 #define ENTRY_REMAPPABLE BIT(16)
 #define MODE_EXTINT	 7
 
-/* Of a chip that has no pin but the virtual one: 24 pins, as the usual ones have, and an EOI
+/* Of a chip that has no pins but the virtual ones: 24 pins, as the usual ones have, and an EOI
  * register. */
 #define VIRTUAL_VERSION 0x170020
 
@@ -159,14 +159,14 @@ static void virtual_access(struct cell *cell, bool write, unsigned int index, ui
 
 	if (index < REG_REDIRECTION) {
 		*value = index == REG_VERSION ? VIRTUAL_VERSION : 0;
-	} else if (!uart_pin_is(cell, CL_VUART_CHIP, pin)) {
+	} else if (!vpin_is(cell, CL_VUART_CHIP, pin)) {
 		if (write && !stays_masked(index, *value, IOAPIC_MASKED))
 			cell_denied("IOAPIC pin", pin, *value);
 		*value = IOAPIC_MASKED;
 	} else if (!write) {
-		*value = uart_pin_read(cell, index);
-	} else if (!uart_pin_write(cell, index, *value) &&
-		   !stays_masked(index, *value, uart_pin_read(cell, index ^ 1))) {
+		*value = vpin_read(cell, index);
+	} else if (!vpin_write(cell, index, *value) &&
+		   !stays_masked(index, *value, vpin_read(cell, index ^ 1))) {
 		cell_denied("IOAPIC entry", index, *value);
 	}
 }
@@ -182,8 +182,9 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 	bool virtual = false;
 	bool allowed;
 
-	if (unlikely(!chip || index / 2 == REG_REDIRECTION / 2 + CL_VUART_PIN))
-		virtual = uart_pin_is(cell, address & PAGE_MASK, CL_VUART_PIN);
+	/* In the four registers of the two virtual pins? */
+	if (unlikely(!chip || index / 4 == (REG_REDIRECTION + 2 * CL_VUART_PIN) / 4))
+		virtual = vpin_is(cell, address & PAGE_MASK, CL_VUART_PIN);
 	if (unlikely(!chip && !virtual))
 		return false;
 	if (size != 4) {

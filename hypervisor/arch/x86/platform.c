@@ -89,7 +89,7 @@ int arch_cell_init(struct cell *cell)
 		pio_move(cell, true);
 		ioapic_move(cell, true);
 		pci_move(cell, true);
-		uart_pin_reset(cell);
+		vpin_reset(cell);
 	}
 	return 0;
 
@@ -113,7 +113,7 @@ void arch_cell_exit(struct cell *cell)
 
 void arch_cell_entry(struct cell *cell, struct arch_start *start)
 {
-	uart_pin_reset(cell);
+	vpin_reset(cell);
 	cell->arch.start_tsc = rdtsc();
 	start->kind = START_FLAT;
 	start->address = cell->config->entry;

@@ -18,6 +18,7 @@
 #define GICD_IIDR    0x0008
 #define GICD_PRIVATE 0xd00 /* registers with bits of interrupts end there */
 #define GICD_TARGETS 0x800
+#define GICD_CONFIG  0xc00
 #define GICD_ROUTERS 0x6000
 #define GICD_SGIR    0xf00
 #define GICR_CTLR    0x0000
@@ -89,29 +90,38 @@ static bool is_own(enum frame frame, uint64_t offset)
 	       (offset >= 0x400 && offset < 0x420) || (offset >= 0x800 && offset < 0x820);
 }
 
-/* Bits of an access to the distributor that are those of the virtual UART's interrupt, the cell's
- * own. */
-static uint64_t vuart_bits(enum frame frame, uint64_t offset, unsigned int size)
+/* Bits of an access to the distributor that are those of an interrupt of the cell's own. */
+static uint64_t bits_of(uint32_t intid, uint64_t offset, unsigned int size)
 {
 	uint64_t bits = 0, at;
 	unsigned int i;
 
-	for (i = 0; frame == DIST && i < size; i++) {
+	for (i = 0; i < size; i++) {
 		at = offset + i;
-		if (at >= 0x80 && at < 0x400 && at % 0x80 == CL_VUART_INTID / 8)
-			bits |= 1ULL << (8 * i + CL_VUART_INTID % 8);
-		else if (at == 0x400 + CL_VUART_INTID ||
-			 (comm->gic_version == 2 ? at == GICD_TARGETS + CL_VUART_INTID
-						 : at / 8 == GICD_ROUTERS / 8 + CL_VUART_INTID))
+		if (at >= 0x80 && at < 0x400 && at % 0x80 == intid / 8)
+			bits |= 1ULL << (8 * i + intid % 8);
+		else if (at == GICD_CONFIG + intid / 4)
+			bits |= 3ULL << (8 * i + 2 * (intid % 4));
+		else if (at == 0x400 + intid ||
+			 (comm->gic_version == 2 ? at == GICD_TARGETS + intid
+						 : at / 8 == GICD_ROUTERS / 8 + intid))
 			bits |= 0xffULL << 8 * i;
 	}
 	return bits;
 }
 
+/* Those of the virtual UART and the power button. */
+static uint64_t own_bits(enum frame frame, uint64_t offset, unsigned int size)
+{
+	return frame == DIST ? bits_of(CL_VUART_INTID, offset, size) |
+				       bits_of(CL_BUTTON_INTID, offset, size)
+			     : 0;
+}
+
 static void attack_gic_register(enum frame frame, uint64_t base, uint64_t offset, unsigned int size)
 {
 	static const uint64_t values[] = { ~0ULL, 0x5a5a5a5a5a5a5a5a };
-	uint64_t at = base + offset, mine = vuart_bits(frame, offset, size);
+	uint64_t at = base + offset, mine = own_bits(frame, offset, size);
 	uint64_t value = read_there(at, size), again;
 	unsigned int i;
 

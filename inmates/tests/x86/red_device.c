@@ -15,7 +15,9 @@
 #define ECAM	   0xb0000000UL
 #define IOAPIC	   0xfec00000UL
 #define OWN_PIN	   8U
-#define UART_PIN   4U /* of the virtual UART: the cell's, too, and checked in the same way */
+/* Of the virtual UART and of the power button: the cell's, too, and checked in the same way. */
+#define UART_PIN   4U
+#define BUTTON_PIN 5U
 #define REDIRECT   0x10U
 #define MASKED	   0x10000U
 #define EDU_ID	   0x11e81234U
@@ -102,7 +104,7 @@ static void attack_entry(uint32_t index, uint32_t value)
 	now = ioapic_read(index);
 	if (index < REDIRECT)
 		expect_refused(now == before, "IOAPIC register", index, now);
-	else if (pin != OWN_PIN && pin != UART_PIN)
+	else if (pin != OWN_PIN && pin != UART_PIN && pin != BUTTON_PIN)
 		expect_refused(now == MASKED, "IOAPIC pin", pin, now);
 	else if (index & 1)
 		expect_refused(now >> 24 == apic_id() || now >> 24 == 0, "IOAPIC destination",
@@ -115,19 +117,19 @@ static void attack_entry(uint32_t index, uint32_t value)
 static void ioapic(void)
 {
 	static const uint32_t values[] = { 0, ~0U, 0x5a5a5a5a, 0x150, 0xff000000 };
-	uint32_t index, i;
+	static const uint32_t own_pins[] = { OWN_PIN, UART_PIN, BUTTON_PIN };
+	uint32_t index, pin, i;
 
 	for (index = 0; index < 0x100; index++)
 		for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 			attack_entry(index, values[i]);
 	/* Each delivery mode and each destination in the own pins. */
-	for (i = 0; i < 0x1000; i++) {
-		attack_entry(REDIRECT + 2 * OWN_PIN, (i << 8 & 0xfff00) | 0x50);
-		attack_entry(REDIRECT + 2 * UART_PIN, (i << 8 & 0xfff00) | 0x50);
-	}
-	for (i = 0; i < 0x100; i++) {
-		attack_entry(REDIRECT + 2 * OWN_PIN + 1, i << 24);
-		attack_entry(REDIRECT + 2 * UART_PIN + 1, i << 24);
+	for (pin = 0; pin < sizeof(own_pins) / sizeof(own_pins[0]); pin++) {
+		index = REDIRECT + 2 * own_pins[pin];
+		for (i = 0; i < 0x1000; i++)
+			attack_entry(index, (i << 8 & 0xfff00) | 0x50);
+		for (i = 0; i < 0x100; i++)
+			attack_entry(index + 1, i << 24);
 	}
 	random_seed();
 	for (i = 0; i < 10000; i++) {
@@ -138,8 +140,8 @@ static void ioapic(void)
 			mmio_write32(IOAPIC + offset, (uint32_t)random64());
 		attack_entry((uint32_t)random64() & 0xff, (uint32_t)random64());
 	}
-	ioapic_write(REDIRECT + 2 * OWN_PIN, MASKED);
-	ioapic_write(REDIRECT + 2 * UART_PIN, MASKED);
+	for (pin = 0; pin < sizeof(own_pins) / sizeof(own_pins[0]); pin++)
+		ioapic_write(REDIRECT + 2 * own_pins[pin], MASKED);
 }
 
 #define LOAD(instruction, address, before)                \

@@ -29,16 +29,17 @@ struct arch_cpu {
 	uint64_t self_sgi; /* what ICC_SGI1R_EL1 gets for an SGI to this CPU alone, without number */
 	uint32_t sgi_enabled; /* as the guest has it in GICR_ISENABLER0 */
 	uint8_t sgi_priority[SGIS];
-	bool pin_changed; /* the virtual pin is to be looked at */
-	bool pin_listed;  /* it is in a list register of this CPU; of its own concern */
+	bool pin_changed;     /* the virtual pins are to be looked at */
+	uint32_t pins_listed; /* which are in a list register of this CPU; of its own concern */
 };
 
 /*
- * The interrupt of the cell's virtual UART: a shared one that exists in software only. The cell's
- * CPUs change it at any time; whoever does tells the target.
+ * An interrupt of the hypervisor's for the cell, a shared one that exists in software only:
+ * CL_VUART_INTID and CL_BUTTON_INTID, the former first. The cell's CPUs change it at any time;
+ * whoever does tells the target.
  */
+#define VPINS 2
 struct virtual_pin {
-	bool enabled;
 	uint8_t priority;
 	uint32_t target; /* number of a CPU of the cell */
 };
@@ -51,9 +52,11 @@ struct arch_cell {
 	uint64_t hcr;	       /* HCR_EL2.FWB if its RAM is write-back for it in any case */
 	uint64_t comm_address; /* guest-physical, 0: none */
 	uint32_t spis[GIC_INTIDS / 32]; /* bit set: the shared interrupt is the cell's now */
-	struct virtual_pin pin;
-	uint8_t pin_word; /* of the registers with a bit for each interrupt; 0: there is no such pin
-			   */
+	struct virtual_pin pins[VPINS];
+	/* As in registers with a bit for each interrupt, changed by atomic operations: VPIN_BIT() */
+	uint32_t pins_enabled;
+	uint32_t pins_active; /* line of the UART; the button has been pressed and not seen yet */
+	uint8_t pin_word;     /* which of these registers it is; 0: there are no such pins */
 };
 
 /* This CPU: the first word of its private page, see struct local_data. */

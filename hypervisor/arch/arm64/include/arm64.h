@@ -215,9 +215,9 @@ static inline bool is_direct(const struct cell *cell)
 }
 #define KICK_FIQ 15 /* the SGI between CPUs of the hypervisor where gic_has_fiq() */
 void vgic_deliver_sgis(struct cpu *cpu);
-/* What waits for this CPU: SGIs, messages of others, the virtual pin. */
+/* What waits for this CPU: SGIs, messages of others, the virtual pins. */
 void vgic_deliver(struct cpu *cpu);
-void vgic_update_pin(struct cpu *cpu); /* the virtual pin has changed; on this CPU */
+void vgic_update_pins(struct cpu *cpu); /* a virtual pin has changed; on this CPU */
 /* An SGI of this CPU to itself. False: it is off, or there is no room; it has to wait. */
 bool vgic_inject_sgi(struct cpu *cpu, unsigned int sgi);
 

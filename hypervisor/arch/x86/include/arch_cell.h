@@ -24,9 +24,9 @@ struct arch_cpu {
 
 #define MAX_CHIPS 8
 
-/* The pin of the cell's virtual UART. */
-struct uart_pin {
-	struct lock lock;
+/* A pin without hardware: CL_VUART_PIN and CL_BUTTON_PIN, the former first. */
+#define VPINS 2
+struct virtual_pin {
 	uint32_t entry[2]; /* redirection entry: low half, high half */
 	bool active;	   /* the line */
 };
@@ -43,7 +43,8 @@ struct arch_cell {
 	struct cl_irqchip chips[MAX_CHIPS];
 	unsigned int chip_count;
 	uint64_t comm_address; /* guest-physical, 0: none */
-	struct uart_pin uart_pin;
+	struct lock pin_lock;  /* protects the next ones */
+	struct virtual_pin pins[VPINS];
 	uint64_t start_tsc; /* the hardware's at the cell's start */
 };
 

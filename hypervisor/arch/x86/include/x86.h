@@ -200,11 +200,11 @@ bool ioapic_access(struct cell *cell, uint64_t address, bool write, unsigned int
 bool ioapic_entry_allowed(const struct cell *cell, unsigned int index, uint32_t value,
 			  uint32_t other_half);
 
-/* uart_pin.c: the pin of the virtual UART; its entry's low half has an even index */
-bool uart_pin_is(const struct cell *cell, uint64_t address, unsigned int pin);
-void uart_pin_reset(struct cell *cell);
-uint32_t uart_pin_read(struct cell *cell, unsigned int index);
-bool uart_pin_write(struct cell *cell, unsigned int index, uint32_t value); /* false: refused */
+/* vpin.c: pins without hardware; index is that of the IOAPIC's register */
+bool vpin_is(const struct cell *cell, uint64_t address, unsigned int pin);
+void vpin_reset(struct cell *cell);
+uint32_t vpin_read(struct cell *cell, unsigned int index);
+bool vpin_write(struct cell *cell, unsigned int index, uint32_t value); /* false: refused */
 
 /* kvm_clock.c: KVM's paravirtual clock, for cells */
 #define KVM_LEAF 0x40000100
