@@ -13,6 +13,7 @@ import time
 import tty
 
 import cloister
+import guest_linux
 import initramfs
 from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, initrd
 
@@ -165,7 +166,8 @@ class Shared:
             self.close()
         if not self._machine:
             self._count += 1
-            self._machine = Bochs(self._logs / f"intel-{self._count}", files=_both_images(), append=SHARED_PARAMETERS)
+            self._machine = Bochs(self._logs / f"intel-{self._count}", files=_both_images() | _linux(), append=SHARED_PARAMETERS,
+                                  memory=1024)
         machine = self._machine
         machine.resume()
         if files:
@@ -194,6 +196,12 @@ class Shared:
         if self._machine:
             self._machine.close()
             self._machine = None
+
+
+def _linux():
+    """For cells: files of that size would take minutes on the serial line."""
+    return {"linux/vmlinuz": guest_linux.kernel("6.1", "x86"),
+            "linux/initrd": guest_linux.initrd("x86") + initramfs.kernel_modules("6.1", "x86")}
 
 
 def _both_images():

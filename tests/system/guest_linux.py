@@ -63,8 +63,9 @@ class Shell:
         self.count = 0
         # The one of an earlier cell may still have the file open.
         machine.check(f"rm -f {self.output}; setsid hvctl console {name} --follow >{self.output} 2>&1 </dev/null &")
-        cloister.wait(machine, f"a shell in cell {name}",
-                      lambda: machine.run(f"grep -q 'shell ready' {self.output}").status == 0, BOOT)
+        # By the machine itself: in Bochs a command that comes while the log is written could get lost.
+        machine.check(f"i=0; until grep -q 'shell ready' {self.output}; do i=$((i + 1)); "
+                      f"[ $i -lt {2 * BOOT} ] || {{ tail -n 20 {self.output}; exit 1; }}; sleep 0.5; done", 2 * BOOT)
 
     def text(self, start=0):
         return self.machine.check(f"tail -c +{start + 1} {self.output}").replace("\r\n", "\n")

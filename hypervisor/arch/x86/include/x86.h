@@ -228,10 +228,10 @@ void msr_policy(unsigned char *bitmap, bool root);
 /* cpuid.c */
 /* Take out of the CPU's answer what the guest does not have. */
 void cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
-/* Which leaves that could be: 1, 7, 80000001, 8000000a, 4xxxxxxx, and some that it leaves alone. */
+/* Which leaves that could be: 1, 6, 7, 80000001, 8000000a, 4xxxxxxx, and some it leaves alone. */
 static inline bool cpuid_is_filtered(uint32_t leaf)
 {
-	return (leaf & ~6U) == 1 || (leaf & ~0xbU) == 0x80000000 || leaf >> 28 == 4;
+	return leaf - 1 < 7 || (leaf & ~0xbU) == 0x80000000 || leaf >> 28 == 4;
 }
 
 /* mmio.c: an access of the guest that the cell's mappings do not allow */

@@ -99,19 +99,32 @@ bool vendor_msr_read(uint32_t msr, uint64_t *value)
 
 #define LEAF1_C_VMX    BIT(5)
 #define LEAF1_C_SMX    BIT(6)
+#define LEAF1_C_EST    BIT(7)
+#define LEAF1_C_TM2    BIT(8)
+#define LEAF1_C_PDCM   BIT(15)
+#define LEAF1_D_ACPI   BIT(22)
+#define LEAF1_D_TM     BIT(29)
+#define LEAF6_A_ARAT   BIT(2)
 #define LEAF7_C_PKS    BIT(31)
 #define LEAF7_D_UINTR  BIT(5)
 #define LEAF7_1_A_LASS BIT(6)
 #define LEAF7_1_A_FRED BIT(17)
 #define LEAF7_1_A_LAM  BIT(26)
 
-/* Nor has it what only bits in CR4_OWNED, or MSRs that it cannot write, would switch on. */
+/*
+ * Nor has it what only bits in CR4_OWNED, or MSRs that it cannot write, would switch on, nor the
+ * power and thermal management of the package (SDM vol. 3, 15), which is root's.
+ */
 void vendor_cpuid_filter(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c,
 			 uint32_t *d)
 {
-	(void)b;
 	if (leaf == 1) {
-		*c &= ~(uint32_t)(LEAF1_C_VMX | LEAF1_C_SMX);
+		*c &= ~(uint32_t)(LEAF1_C_VMX | LEAF1_C_SMX | LEAF1_C_EST | LEAF1_C_TM2 |
+				  LEAF1_C_PDCM);
+		*d &= ~(uint32_t)(LEAF1_D_ACPI | LEAF1_D_TM);
+	} else if (leaf == 6) {
+		*a &= LEAF6_A_ARAT;
+		*b = *c = *d = 0;
 	} else if (leaf == 7 && sub == 0) {
 		*c &= ~(uint32_t)LEAF7_C_PKS;
 		*d &= ~(uint32_t)LEAF7_D_UINTR;
