@@ -742,9 +742,13 @@ static int64_t watchdog_locked(struct cell *cell)
 	found = __atomic_fetch_and(&cell->comm->watchdog, ~(uint32_t)CL_WATCHDOG_KICKED,
 				   __ATOMIC_SEQ_CST) &
 		(CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED);
-	if (found != CL_WATCHDOG_ARMED)
-		cell->watchdog_seen = now;
-	if (now - cell->watchdog_seen <= cell->watchdog_ms * arch_ticks_per_ms())
+	if (found != CL_WATCHDOG_ARMED) {
+		cell->watchdog_seen = arch_timestamp(); /* not before that */
+		return found;
+	}
+	/* Below 0: the counters of two CPUs are not quite the same. */
+	if ((int64_t)(now - cell->watchdog_seen) <=
+	    (int64_t)(cell->watchdog_ms * arch_ticks_per_ms()))
 		return found;
 	err = park_cpus(cell);
 	if (err)
