@@ -9,6 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <cloister/finding_format.h>
 #include "driver.h"
 
@@ -16,12 +17,57 @@ LIST_HEAD(cl_cells);
 
 long cl_hypercall(unsigned int number, unsigned long arg0, unsigned long arg1, unsigned long arg2)
 {
+	static DEFINE_MUTEX(one_at_a_time);
 	long result = -EAGAIN;
 
 	/* Only somebody who calls beside this driver can make the hypervisor say that. */
+	mutex_lock(&one_at_a_time);
 	for (unsigned int tries = 0; result == -EAGAIN && tries < 1000; tries++)
 		result = cl_arch_hypercall(number, arg0, arg1, arg2);
+	mutex_unlock(&one_at_a_time);
 	return result;
+}
+
+static void watch(struct work_struct *unused);
+static DECLARE_DELAYED_WORK(watchdogs, watch);
+
+/* The next look at watchdogs, if there are any: often enough to be late by a quarter of the time. */
+static void start_watching(void)
+{
+	struct cl_driver_cell *cell;
+	u32 shortest = 0;
+
+	list_for_each_entry(cell, &cl_cells, node)
+		if (cell->watchdog_ms && (!shortest || cell->watchdog_ms < shortest))
+			shortest = cell->watchdog_ms;
+	if (shortest)
+		schedule_delayed_work(&watchdogs, msecs_to_jiffies(min(shortest / 4, 1000U)));
+}
+
+static void stop_watching(void)
+{
+	cancel_delayed_work_sync(&watchdogs);
+}
+
+/* The list of cells does not change before this has been stopped: cl_mutex is not taken. */
+static void watch(struct work_struct *unused)
+{
+	struct cl_driver_cell *cell;
+
+	list_for_each_entry(cell, &cl_cells, node)
+		if (cell->watchdog_ms)
+			(void)cl_hypercall(CL_HC_CELL_WATCHDOG, cell->id, 0, 0);
+	start_watching();
+}
+
+static u32 watchdog_of(const struct cl_config *config)
+{
+	const struct cl_section *section = cl_find_section(config, CL_SEC_WATCHDOG);
+	struct cl_watchdog watchdog = {};
+
+	if (section)
+		cl_get_entry(section, 0, &watchdog, sizeof(watchdog));
+	return watchdog.timeout_ms;
 }
 
 void cl_cells_update(void)
@@ -176,7 +222,10 @@ int cl_cell_create(struct cl_config *config, size_t size, u32 *id, char *message
 		return err;
 	}
 	cell->id = *id = result;
+	cell->watchdog_ms = watchdog_of(cell->config);
+	stop_watching();
 	list_add_tail(&cell->node, &cl_cells);
+	start_watching();
 	err = cl_sysfs_add_cell(cell);
 	if (err)
 		pr_warn("cloister: no sysfs directory for cell '%s': %d\n", config->name, err);
@@ -325,7 +374,9 @@ int cl_cell_destroy(u32 id, char *message)
 	if (result)
 		return explain(cell, "be destroyed", result, message);
 	cl_sysfs_remove_cell(cell);
+	stop_watching();
 	list_del(&cell->node);
+	start_watching();
 	return_cpus(&cell->cpus);
 	kfree(cell->config);
 	kfree(cell);

@@ -28,6 +28,7 @@ struct cl_driver_cell {
 	u32 id;
 	struct cl_config *config; /* with all addresses filled in */
 	struct cpumask cpus;	  /* taken from Linux for it */
+	u32 watchdog_ms;	  /* 0: none */
 	struct kobject *kobj;
 };
 

@@ -345,6 +345,8 @@ static void free_cell(struct cell *cell)
 
 static struct cell *new_cell(const struct cl_config *config, unsigned int config_pages)
 {
+	const struct cl_section *watchdog = cl_find_section(config, CL_SEC_WATCHDOG);
+	struct cl_watchdog dog;
 	struct cl_memory region;
 	struct cell *cell;
 	uint32_t id;
@@ -364,6 +366,10 @@ static struct cell *new_cell(const struct cl_config *config, unsigned int config
 	cell->id = id;
 	cell->config = config;
 	cell->info = &info.cells[id];
+	if (watchdog) {
+		cl_get_entry(watchdog, 0, &dog, sizeof(dog));
+		cell->watchdog_ms = dog.timeout_ms;
+	}
 	err = arch_cell_init(cell);
 	if (err) {
 		page_free(cell, 1);
@@ -599,6 +605,7 @@ static int64_t start_locked(struct cell *cell, uint64_t now)
 		fill_comm(cell);
 	cell->denied = 0;
 	cell->start_ns = now;
+	cell->watchdog_seen = arch_timestamp();
 	uart_restart(&cell->uart);
 	arch_cell_entry(cell, &entry);
 	cl_get_entry(cl_find_section(cell->config, CL_SEC_CPUS), 0, &first, sizeof(first));
@@ -718,6 +725,44 @@ static int64_t state_locked(struct cell *cell)
 	return cell->info->state;
 }
 
+/*
+ * Whether its time is over the hypervisor says by its own clock: root, which also calls when it is
+ * locked out, cannot end a cell that kicks. The cell can write anything there at any time.
+ */
+static int64_t watchdog_locked(struct cell *cell)
+{
+	uint64_t now = arch_timestamp();
+	uint32_t found;
+	int err;
+
+	if (!cell)
+		return -ENOENT;
+	if (!cell->watchdog_ms || cell->info->state != CL_STATE_RUNNING)
+		return 0;
+	found = __atomic_fetch_and(&cell->comm->watchdog, ~(uint32_t)CL_WATCHDOG_KICKED,
+				   __ATOMIC_SEQ_CST) &
+		(CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED);
+	if (found != CL_WATCHDOG_ARMED) {
+		cell->watchdog_seen = arch_timestamp(); /* not before that */
+		return found;
+	}
+	/* Below 0: the counters of two CPUs are not quite the same. */
+	if ((int64_t)(now - cell->watchdog_seen) <=
+	    (int64_t)(cell->watchdog_ms * arch_ticks_per_ms()))
+		return found;
+	err = park_cpus(cell);
+	if (err)
+		return err;
+	/* It can have come to another end meanwhile. */
+	if (cell->info->state == CL_STATE_RUNNING) {
+		log_event(CL_LOG_ERROR, cell->id, CL_EVENT_FAILED, cell->id,
+			  "cell '%s' (%u): its watchdog was not kicked for %u ms", cell->info->name,
+			  cell->id, cell->watchdog_ms);
+		cell->info->state = CL_STATE_FAILED;
+	}
+	return found;
+}
+
 static bool is_locked(const struct cell *cell)
 {
 	return all_locked || (cell && cell->locked);
@@ -732,7 +777,9 @@ with_lock(uint64_t id, int64_t (*operation)(struct cell *cell))
 	if (!lock_try(&management))
 		return -EAGAIN;
 	cell = managed_cell(id);
-	result = is_locked(cell) && operation != state_locked ? -EPERM : operation(cell);
+	result = is_locked(cell) && operation != state_locked && operation != watchdog_locked
+			 ? -EPERM
+			 : operation(cell);
 	lock_drop(&management);
 	return result;
 }
@@ -782,6 +829,11 @@ static int64_t give_message(struct cell *cell, uint32_t message)
 	if (message == CL_MSG_SHUTDOWN && arch_press_button(cell))
 		heard = true;
 	return heard ? 0 : -ENODEV;
+}
+
+int64_t cell_watchdog(uint64_t id)
+{
+	return with_lock(id, watchdog_locked);
 }
 
 int64_t cell_message(uint64_t id, uint64_t message)

@@ -29,6 +29,7 @@ static const struct {
 	[CL_SEC_GIC] = { "GIC", sizeof(struct cl_gic) },
 	[CL_SEC_IOMMU] = { "IOMMU", sizeof(struct cl_iommu) },
 	[CL_SEC_FIRMWARE] = { "firmware call", sizeof(struct cl_firmware) },
+	[CL_SEC_WATCHDOG] = { "watchdog", sizeof(struct cl_watchdog) },
 };
 
 #define KIND_END (sizeof(kinds) / sizeof(kinds[0]))
@@ -676,6 +677,42 @@ static int check_pci(struct check *c)
 	return 0;
 }
 
+static bool has_comm(const struct cl_config *config)
+{
+	struct cl_memory m;
+	uint32_t i;
+
+	cl_for_each(cl_find_section(config, CL_SEC_MEMORY), i, m)
+		if (m.flags & CL_MEM_COMM)
+			return true;
+	return false;
+}
+
+static int check_watchdog(struct check *c)
+{
+	const struct cl_section *section = check_look_at(c, CL_SEC_WATCHDOG);
+	struct cl_watchdog w;
+
+	if (!section)
+		return 0;
+	if (is_root(c))
+		return refuse(c, "count", section->count, 0, "@: nobody could end the root cell");
+	if (section->count != 1)
+		return refuse(c, "count", section->count, 1, "@");
+	cl_get_entry(section, 0, &w, sizeof(w));
+	if (w.timeout_ms < CL_WATCHDOG_MIN)
+		return refuse(c, "timeout_ms", w.timeout_ms, CL_WATCHDOG_MIN, "at least @");
+	if (w.timeout_ms > CL_WATCHDOG_MAX)
+		return refuse(c, "timeout_ms", w.timeout_ms, CL_WATCHDOG_MAX,
+			      "at most @ (an hour)");
+	if (w.reserved)
+		return refuse(c, "reserved", w.reserved, 0, "@");
+	if (!has_comm(c->config))
+		return refuse(c, "timeout_ms", w.timeout_ms, CL_MEM_COMM,
+			      "a memory region with CL_MEM_COMM (@): the cell kicks there");
+	return 0;
+}
+
 int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *limits,
 		    struct cl_finding *finding)
 {
@@ -700,6 +737,8 @@ int cl_check_config(const void *blob, uint64_t size, const struct cl_limits *lim
 		err = check_entry(&c);
 	if (!err)
 		err = check_pci(&c);
+	if (!err)
+		err = check_watchdog(&c);
 	return err;
 }
 

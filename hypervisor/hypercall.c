@@ -63,6 +63,8 @@ static int64_t root_call(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t
 		return cell_lock_all();
 	case CL_HC_INSPECT:
 		return cell_inspect(arg0, arg1);
+	case CL_HC_CELL_WATCHDOG:
+		return cell_watchdog(arg0);
 	default:
 		return -ENOSYS;
 	}

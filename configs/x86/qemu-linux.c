@@ -9,8 +9,11 @@ CLOISTER_CELL(.name = "linux", .flags = CL_CELL_VUART, .entry = 0x10000);
 
 CLOISTER_CPUS({ 1 }, { 2 });
 
+/* /dev/watchdog, with the module wdat_wdt: nothing comes of it until somebody opens that */
+CLOISTER_WATCHDOG(.timeout_ms = 5000);
+
 CLOISTER_MEMORY(
 	/* RAM, from 0 on: CPUs start below 1 MiB */
 	{ CL_AUTO, 0x0, 0xe000000, CL_MEM_RAM | CL_MEM_LOADABLE },
-	/* the comm region, which Linux does not use: by it root asks a cell to end */
+	/* the comm region, of which Linux uses the watchdog's word only */
 	{ 0, 0xe000000, 0x1000, CL_MEM_READ | CL_MEM_WRITE | CL_MEM_COMM });

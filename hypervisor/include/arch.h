@@ -18,8 +18,10 @@ struct arch_start;
 /* Number of this CPU (Linux' number). */
 unsigned int arch_cpu_id(void);
 
-/* A counter that runs at the same speed on all CPUs; arch_ticks_per_ms() of them make a
- * millisecond. */
+/*
+ * A counter that runs at the same speed on all CPUs, and that no guest can advance;
+ * arch_ticks_per_ms() of them make a millisecond.
+ */
 uint64_t arch_timestamp(void);
 uint64_t arch_ticks_per_ms(void);
 

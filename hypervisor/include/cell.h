@@ -42,12 +42,14 @@ struct cell {
 	const struct cl_config *config;
 	unsigned int config_pages;
 	struct cl_cell_info *info;
-	struct cl_comm *comm; /* NULL: none */
-	bool loadable;	      /* root has access to the loadable regions */
-	bool locked;	      /* started with CL_CELL_LOCKED: root cannot manage it */
-	uint64_t scrubbed;    /* bytes already zeroed after destroy */
-	uint64_t start_ns;    /* root's clock at the start: ns since 1970, 0: not known */
-	uint32_t denied;      /* refused accesses so far, to log only the first ones */
+	struct cl_comm *comm;	/* NULL: none */
+	bool loadable;		/* root has access to the loadable regions */
+	bool locked;		/* started with CL_CELL_LOCKED: root cannot manage it */
+	uint64_t scrubbed;	/* bytes already zeroed after destroy */
+	uint64_t start_ns;	/* root's clock at the start: ns since 1970, 0: not known */
+	uint32_t denied;	/* refused accesses so far, to log only the first ones */
+	uint32_t watchdog_ms;	/* 0: none */
+	uint64_t watchdog_seen; /* arch_timestamp() when it was last seen kicked or not armed */
 	struct uart uart;
 	struct arch_cell arch;
 };
@@ -89,6 +91,7 @@ int64_t cell_scrub(uint64_t id);
 int64_t cell_state(uint64_t id);
 int64_t cell_console_write(uint64_t id, uint64_t count, uint64_t bytes);
 int64_t cell_message(uint64_t id, uint64_t message);
+int64_t cell_watchdog(uint64_t id);
 int64_t cell_lock_all(void);
 int64_t cell_inspect(uint64_t phys, uint64_t size); /* inspect.c */
 

@@ -37,8 +37,15 @@ struct cl_comm {
 	/* arm64: addresses of GICD, and of GICR (version 3) or GICC (version 2); x86: 0 */
 	uint64_t gic_dist, gic_cpu;
 	uint32_t gic_version;
-	uint32_t reserved;
+	/*
+	 * CL_WATCHDOG_*, of cells whose config has a watchdog: both bits switch it on and kick it,
+	 * 0 switches it off. Root's driver takes the second bit away when it looks.
+	 */
+	uint32_t watchdog;
 };
+
+#define CL_WATCHDOG_ARMED  0x1
+#define CL_WATCHDOG_KICKED 0x2
 
 #define CL_COMM_X2APIC 0x1 /* the local APICs are in x2APIC mode */
 

@@ -49,7 +49,7 @@
 
 /* struct cl_config.restart: when "hvctl cell run" and "hvctl cell linux" with --supervise load and
  * start the cell again. 0: never. */
-#define CL_RESTART_ON_FAILURE 0x1 /* it was stopped because it broke a rule, or crashed */
+#define CL_RESTART_ON_FAILURE 0x1 /* it broke a rule, crashed, or did not kick its watchdog */
 #define CL_RESTART_ON_REBOOT  0x2 /* it has asked for a restart: CL_STATE_RESET */
 #define CL_RESTART_FLAGS      0x3
 
@@ -94,15 +94,16 @@ struct cl_config {
 };
 
 enum cl_section_type {
-	CL_SEC_PLATFORM = 1, /* struct cl_platform, exactly one, root only */
-	CL_SEC_CPUS = 2,     /* struct cl_cpu; the root cell has none: it owns every online CPU */
-	CL_SEC_MEMORY = 3,   /* struct cl_memory */
-	CL_SEC_PIO = 4,	     /* struct cl_pio, x86 only */
-	CL_SEC_IRQCHIP = 5,  /* struct cl_irqchip */
-	CL_SEC_PCI = 6,	     /* struct cl_pci_device */
-	CL_SEC_GIC = 7,	     /* struct cl_gic, exactly one, arm64's root only */
-	CL_SEC_IOMMU = 8,    /* struct cl_iommu, arm64's root only */
-	CL_SEC_FIRMWARE = 9, /* struct cl_firmware, arm64 only */
+	CL_SEC_PLATFORM = 1,  /* struct cl_platform, exactly one, root only */
+	CL_SEC_CPUS = 2,      /* struct cl_cpu; the root cell has none: it owns every online CPU */
+	CL_SEC_MEMORY = 3,    /* struct cl_memory */
+	CL_SEC_PIO = 4,	      /* struct cl_pio, x86 only */
+	CL_SEC_IRQCHIP = 5,   /* struct cl_irqchip */
+	CL_SEC_PCI = 6,	      /* struct cl_pci_device */
+	CL_SEC_GIC = 7,	      /* struct cl_gic, exactly one, arm64's root only */
+	CL_SEC_IOMMU = 8,     /* struct cl_iommu, arm64's root only */
+	CL_SEC_FIRMWARE = 9,  /* struct cl_firmware, arm64 only */
+	CL_SEC_WATCHDOG = 10, /* struct cl_watchdog, at most one, not root */
 };
 
 struct cl_section {
@@ -255,6 +256,18 @@ static inline bool cl_firmware_possible(uint32_t function)
 	}
 }
 
+/*
+ * The cell has a watchdog: struct cl_comm.watchdog. Once it is armed, the cell fails when it has
+ * not been kicked for timeout_ms. The cell needs a comm region.
+ */
+struct cl_watchdog {
+	uint32_t timeout_ms; /* CL_WATCHDOG_MIN to CL_WATCHDOG_MAX */
+	uint32_t reserved;
+};
+
+#define CL_WATCHDOG_MIN 100
+#define CL_WATCHDOG_MAX 3600000
+
 struct cl_pci_device {
 	uint16_t domain; /* must be 0 */
 	uint8_t bus;
@@ -311,5 +324,7 @@ extern const char cl_blob_size[];
 #define CLOISTER_IOMMU(...) CL_SECTION(8, CL_SEC_IOMMU, struct cl_iommu, cl_iommu_sec, __VA_ARGS__)
 #define CLOISTER_FIRMWARE(...) \
 	CL_SECTION(9, CL_SEC_FIRMWARE, struct cl_firmware, cl_fw_sec, __VA_ARGS__)
+#define CLOISTER_WATCHDOG(...) \
+	CL_SECTION(10, CL_SEC_WATCHDOG, struct cl_watchdog, cl_dog_sec, { __VA_ARGS__ })
 
 #endif

@@ -60,7 +60,8 @@ enum cl_hypercall {
 	CL_HC_CELL_MESSAGE = 9,
 	/*
 	 * root: from now on until the machine is reset, all calls above but CL_HC_GET_INFO and
-	 * CL_HC_CELL_STATE return -EPERM. -EBUSY while a cell is loadable or being destroyed.
+	 * CL_HC_CELL_STATE return -EPERM; CL_HC_CELL_WATCHDOG does not. -EBUSY while a cell is
+	 * loadable or being destroyed.
 	 */
 	CL_HC_LOCK = 10,
 	/* a cell with CL_CELL_LOCKED, about itself: root may manage it again */
@@ -71,6 +72,13 @@ enum cl_hypercall {
 	 * number of records that there are; if they do not fit, the last ones are missing.
 	 */
 	CL_HC_INSPECT = 12,
+	/*
+	 * root: look at the watchdog of cell arg0 and take the mark away that it was kicked. If it
+	 * is armed and was not kicked for its time, the cell fails. How often root calls changes
+	 * only how late that is noticed. Returns what was in struct cl_comm.watchdog
+	 * (CL_WATCHDOG_*), 0 for a cell that does not run or has none; -ENOENT.
+	 */
+	CL_HC_CELL_WATCHDOG = 13,
 	CL_HC_COUNT
 };
 

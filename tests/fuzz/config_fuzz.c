@@ -30,7 +30,8 @@ struct parsed {
 	struct cl_platform platform;
 	struct cl_gic gic;
 	bool has_pci; /* section present */
-	unsigned int gics, iommus;
+	struct cl_watchdog watchdog;
+	unsigned int gics, iommus, watchdogs;
 	bool has_iommus;
 	unsigned int cpus, regions, ports, chips, devices, calls;
 	struct cl_cpu cpu[MAX_ENTRIES];
@@ -98,6 +99,10 @@ static void parse(const uint8_t *blob, size_t size, struct parsed *p)
 				break;
 			case CL_SEC_FIRMWARE:
 				READ_ENTRY(p->call, p->calls);
+				break;
+			case CL_SEC_WATCHDOG:
+				p->watchdogs++;
+				READ_ENTRY(&p->watchdog, one);
 				break;
 			default:
 				require(false, "section %u was accepted", section.type);
@@ -215,6 +220,19 @@ static void check_arm64(const struct parsed *p)
 	}
 }
 
+static void check_watchdog(const struct parsed *p)
+{
+	bool comm = false;
+
+	for (unsigned int i = 0; i < p->regions; i++)
+		comm |= p->memory[i].flags & CL_MEM_COMM;
+	require(p->watchdogs <= 1, "%u watchdogs", p->watchdogs);
+	require(!p->watchdogs ||
+			(comm && !(p->config.flags & CL_CELL_ROOT) && !p->watchdog.reserved &&
+			 p->watchdog.timeout_ms >= 100 && p->watchdog.timeout_ms <= 3600000),
+		"watchdog of %u ms", p->watchdog.timeout_ms);
+}
+
 static void check_x86(const struct parsed *p)
 {
 	bool root = p->config.flags & CL_CELL_ROOT;
@@ -289,6 +307,7 @@ static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 		for (unsigned int j = 0; j < i; j++)
 			require(p->cpu[i].id != p->cpu[j].id, "CPU %u twice", p->cpu[i].id);
 	}
+	check_watchdog(p);
 	if (limits->arch == CL_ARCH_ARM64)
 		check_arm64(p);
 	else

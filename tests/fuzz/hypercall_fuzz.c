@@ -745,6 +745,12 @@ static void create(struct input *in)
 	odd = (unsigned int)take(in, 1);
 	if (odd < 16)
 		blob.bytes[take(in, 2) % blob.size] ^= (char)take(in, 1);
+	if (odd >= 0x80) {
+		const struct cl_watchdog dog[] = { { CL_WATCHDOG_MIN, 0 } };
+
+		BLOB_ADD(&blob, CL_SEC_WATCHDOG, dog);
+		size = blob.size;
+	}
 	if (odd & 0x10)
 		address += PAGE_SIZE - 8;
 	memcpy(machine_ram + address, blob.bytes, blob.size);
@@ -823,6 +829,28 @@ static void guest_access(struct input *in, unsigned int what)
 	}
 }
 
+/* The cell writes its word, or root looks at one: only a cell that is armed and has not kicked
+ * ends. */
+static void watchdog(struct input *in, const struct cpu *cpu, uint64_t id)
+{
+	const struct cell *cell = id && id < CONFIG_MAX_CELLS ? cells[id] : NULL;
+	uint32_t state = cell ? cell->info->state : 0;
+	uint32_t word = cell && cell->comm ? cell->comm->watchdog : 0;
+
+	if (cpu->cell->comm)
+		cpu->cell->comm->watchdog = (uint32_t)PICK(in, 1, 3, 0, 2, ~0U, ~1U);
+	if (cpu->cell != &root_cell)
+		return;
+	call(CL_HC_CELL_WATCHDOG, id, 0, 0);
+	if (cell && cell->info->state != state)
+		require(cell->info->state == CL_STATE_FAILED && state == CL_STATE_RUNNING &&
+				(word & 3) == CL_WATCHDOG_ARMED,
+			"watchdog %#x: state %u", word, cell->info->state);
+	require(!cell || state != CL_STATE_RUNNING || !cell->watchdog_ms ||
+			cell->comm->watchdog == (word & ~(uint32_t)CL_WATCHDOG_KICKED),
+		"watchdog %#x", word);
+}
+
 static void operation(struct input *in)
 {
 	unsigned int what = (unsigned int)take(in, 1);
@@ -868,7 +896,7 @@ static void operation(struct input *in)
 		call(CL_HC_CONSOLE_WRITE, id, take(in, 1) % 12, take(in, 8));
 		break;
 	case 11:
-		call(PICK(in, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, ~0UL, 1UL << 32),
+		call(PICK(in, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ~0UL, 1UL << 32),
 		     take(in, 8), take(in, 8), take(in, 8));
 		break;
 	case 12:
@@ -876,6 +904,8 @@ static void operation(struct input *in)
 			call(CL_HC_CELL_MESSAGE, id, take(in, 8), 0);
 		else if (id & 2)
 			call(CL_HC_RELEASE, 0, 0, 0);
+		else if (id & 4)
+			watchdog(in, cpu, id);
 		else
 			call(CL_HC_INSPECT,
 			     PICK(in, BLOB_ADDRESS, 0, 8, HV_PHYS, HV_PHYS - PAGE_SIZE,

@@ -15,7 +15,7 @@ AUTO = 0xFFFFFFFFFFFFFFFF
 
 ROOT, VUART, LOCKED, STRICT, DIRECT_IRQ = 0x1, 0x2, 0x4, 0x8, 0x10
 PLATFORM, CPUS, MEMORY, PIO, IRQCHIP, PCI = range(1, 7)
-FIRMWARE = 9
+FIRMWARE, WATCHDOG = 9, 10
 READ, WRITE, EXECUTE, IO, SHARED, COMM, LOADABLE = (1 << n for n in range(7))
 RAM = READ | WRITE | EXECUTE
 
@@ -45,7 +45,7 @@ def _section(kind, layout, entries):
     return _SECTION.pack(kind, layout.size, len(entries), 0) + body
 
 
-_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI", FIRMWARE: "II"}
+_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI", FIRMWARE: "II", WATCHDOG: "II"}
 
 
 def entries(blob, kind):

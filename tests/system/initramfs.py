@@ -22,7 +22,7 @@ HOST_ARCH = "arm64" if os.uname().machine == "aarch64" else "x86"
 
 # Modules of the kernel's package that tests may load with modprobe, dependencies included.
 MODULES = ("msr", "cpuid", "kvm_amd", "kvm_intel", "uio_pci_generic", "virtio_net", "virtio_blk", "nvme",
-           "button", "evdev", "gpio_keys")
+           "button", "evdev", "gpio_keys", "wdat_wdt")
 
 
 class Link(str):

@@ -125,11 +125,23 @@ def test_cpu_goes_and_comes_back(shell):
         assert shell.run(f"echo 0 >{online}; nproc; echo 1 >{online}; nproc") == "1\n2\n"
 
 
-def test_power_button(host, shell):
+def test_watchdog(host, shell):
+    """As long as somebody kicks, for longer than its time, the cell goes on; then it fails."""
+    machine = host[0]
+    shell.run("modprobe wdat_wdt timeout=5 && exec 4>/dev/watchdog")
+    shell.run("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo >&4; sleep 0.5; done")
+    assert cloister.state(machine, "linux") == "running"
+    cloister.wait_state(machine, "linux", "failed")
+    assert cloister.log_texts(machine, "linux")[-1] == "cell 'linux' (2): its watchdog was not kicked for 5000 ms"
+    machine.check("hvctl cell destroy linux", 60)
+
+
+def test_power_button(host):
     """While nobody listens the cell is stopped after its time; then one whose system switches off by its button."""
     machine = host[0]
-    assert "cell 'linux' was stopped: it has not shut down within 2000 ms" in machine.check(
-        "hvctl cell shutdown linux --timeout 2000")
+    machine.check(f"{START} '{PARAMETERS}'", 60)
+    assert "cell 'linux' was stopped: it has not shut down within 100 ms" in machine.check(
+        "hvctl cell shutdown linux --timeout 100")
     assert cloister.state(machine, "linux") == "stopped"
     machine.check("hvctl cell destroy linux", 60)
     machine.check(f"{START} '{PARAMETERS}'", 60)

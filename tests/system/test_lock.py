@@ -11,6 +11,7 @@ import pytest
 import blobs
 import cloister
 import test_smmu
+import test_watchdog
 from conftest import INTEL
 
 EDU = ("-device", "edu,addr=5")
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.parametrize("machine", MACHINES.values(), indirect=True
 
 EPERM = -1
 (GET_INFO, DISABLE, CREATE, SET_LOADABLE, START, DESTROY, SCRUB, STATE, CONSOLE_WRITE, MESSAGE, LOCK, RELEASE,
- INSPECT) = range(13)
+ INSPECT, WATCHDOG) = range(14)
 MANAGEMENT = (SET_LOADABLE, START, DESTROY, SCRUB, CONSOLE_WRITE, MESSAGE)
 UNTIL_RELEASE = "until it releases itself or the machine is reset"
 
@@ -290,6 +291,10 @@ def test_everything_is_locked(machine):
     assert read_config(machine, bdf, base) == bar ^ bit, "until now root can move what is its own"
     write_config(machine, bdf, base, bar)
     host = read_config(machine, "00.0", register)
+    # It kicks its watchdog, and then hangs.
+    machine.push("/tmp/watched.cell", test_watchdog.watched(machine, cpu=2))
+    machine.check("hvctl cell run -s 'kicks=300 then=hang' /tmp/watched.cell /inmates/watchdog.bin")
+    watched = cloister.cells(machine)["watched"]["id"]
 
     assert "All cells are locked" in machine.check("hvctl lock")
     assert cloister.status(machine)["locked"]
@@ -301,6 +306,14 @@ def test_everything_is_locked(machine):
         assert hostile(machine, f"call {call} {number} 1 1") == EPERM, f"hypercall {call}"
     assert hostile(machine, "fuzz 20261121 200000") == 0, "hypercalls that should have been refused"
     assert_beats(machine, "beat")
+    # To look at a watchdog all the time does not end who kicks; who does not is still seen.
+    for _ in range(100):
+        assert hostile(machine, f"call {WATCHDOG} {watched}") in (1, 3)
+    assert hostile(machine, f"call {WATCHDOG} {number}") == 0
+    cloister.wait_output(machine, "watched", "^watchdog: hang")
+    cloister.wait_state(machine, "watched", "failed")
+    assert f"cell 'watched' ({watched}): {test_watchdog.REASON}" in cloister.log_texts(machine, "watched")
+    cloister.refused(machine, "hvctl cell destroy watched", "locked", "until the machine is reset")
 
     # Memory: by an own mapping and by /dev/mem.
     for offset in (0, 0x10000, 0x1FF000):

@@ -237,9 +237,9 @@ TEST(sections)
 	struct cl_section *cpus = (void *)((char *)f->cpu - sizeof(*cpus));
 	struct cl_section *pci = (void *)((char *)f->pci - sizeof(*pci));
 
-	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_FIRMWARE));
-	WITH(cpus->type, 10, BAD(b, "section", 0, "type", 10, CL_SEC_FIRMWARE));
-	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_FIRMWARE));
+	WITH(cpus->type, 0, BAD(b, "section", 0, "type", 0, CL_SEC_WATCHDOG));
+	WITH(cpus->type, 11, BAD(b, "section", 0, "type", 11, CL_SEC_WATCHDOG));
+	WITH(cpus->type, 0x80000002, BAD(b, "section", 0, "type", 0x80000002, CL_SEC_WATCHDOG));
 	WITH(pci->type, CL_SEC_CPUS, BAD(b, "section", 4, "type", CL_SEC_CPUS, 1));
 	WITH(cpus->entry_size, 0, BAD(b, "section", 0, "entry_size", 0, 8));
 	WITH(cpus->entry_size, 12, BAD(b, "section", 0, "entry_size", 12, 8));
@@ -249,6 +249,32 @@ TEST(sections)
 	WITH(pci->entry_size, 0xfffffff8, BAD(b, "section", 4, "count", 2, 0));
 	/* the last entry becomes half a section header */
 	WITH(pci->count, 1, BAD(b, "section", 5, "total_size", 8, 16));
+}
+
+TEST(watchdog)
+{
+	static const struct cl_watchdog good[] = { { 2000, 0 } },
+					two[] = { { 2000, 0 }, { 2000, 0 } };
+	struct cl_watchdog *w;
+	FIXTURE;
+	struct blob *b = &f->cell;
+
+	w = BLOB_ADD(b, CL_SEC_WATCHDOG, good);
+	assert_int_equal(check_blob(b), 0);
+	WITH(w->timeout_ms, CL_WATCHDOG_MIN, assert_int_equal(check_blob(b), 0));
+	WITH(w->timeout_ms, CL_WATCHDOG_MAX, assert_int_equal(check_blob(b), 0));
+	WITH(w->timeout_ms, 0, BAD(b, "watchdog", 0, "timeout_ms", 0, CL_WATCHDOG_MIN));
+	WITH(w->timeout_ms, CL_WATCHDOG_MAX + 1,
+	     BAD(b, "watchdog", 0, "timeout_ms", CL_WATCHDOG_MAX + 1, CL_WATCHDOG_MAX));
+	WITH(w->reserved, 1, BAD(b, "watchdog", 0, "reserved", 1, 0));
+	f->mem[5].flags = RW;
+	f->mem[5].phys = 0xa0000000;
+	BAD(b, "watchdog", 0, "timeout_ms", 2000, CL_MEM_COMM);
+	build_cell(f, b, "two");
+	BLOB_ADD(b, CL_SEC_WATCHDOG, two);
+	BAD(b, "watchdog", 0, "count", 2, 1);
+	BLOB_ADD(&f->root, CL_SEC_WATCHDOG, good);
+	BAD(&f->root, "watchdog", 0, "count", 1, 0);
 }
 
 TEST(entry_layouts)
@@ -1054,6 +1080,7 @@ int main(void)
 		T(good),
 		T(header),
 		T(sections),
+		T(watchdog),
 		T(entry_layouts),
 		T(platform),
 		T(cpus),

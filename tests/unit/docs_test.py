@@ -48,7 +48,7 @@ def man_text(name):
 class CellConfig(unittest.TestCase):
     header = without_comments(read("include/cloister/config.h"))
     structs = ["cl_config", "cl_section", "cl_platform", "cl_cpu", "cl_memory", "cl_pio",
-               "cl_irqchip", "cl_gic", "cl_iommu", "cl_firmware", "cl_pci_device"]
+               "cl_irqchip", "cl_gic", "cl_iommu", "cl_firmware", "cl_watchdog", "cl_pci_device"]
 
     def names(self):
         """Everything that a person writes in a config, or finds in a blob."""

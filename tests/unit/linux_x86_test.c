@@ -220,27 +220,43 @@ static void acpi(void **state)
 	static unsigned char tables[ACPI_SIZE] __attribute__((aligned(16)));
 	static uint32_t many[2000];
 	const uint32_t ids[] = { 3, 300 };
-	uint64_t xsdt, address;
+	const struct acpi_watchdog none = { 0 }, watchdog = { 3000, 0x8000130 };
+	static const char *const names[] = { "FACP", "APIC", "WDAT" };
+	uint64_t xsdt, address, where;
 	uint32_t length;
 
 	(void)state;
-	assert_true(acpi_build(tables, 0x50000, ids, 2));
+	assert_true(acpi_build(tables, 0x50000, ids, 2, &watchdog));
 	assert_memory_equal(tables, "RSD PTR ", 8);
 	assert_true(sums_to_zero(tables, 20) && sums_to_zero(tables, 36));
 	memcpy(&xsdt, tables + 24, sizeof(xsdt));
 	xsdt -= 0x50000;
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 3; i-- > 0;) {
 		memcpy(&address, tables + xsdt + 36 + 8 * i, sizeof(address));
 		address -= 0x50000;
 		memcpy(&length, tables + address + 4, sizeof(length));
-		assert_memory_equal(tables + address, i ? "APIC" : "FACP", 4);
+		assert_memory_equal(tables + address, names[i], 4);
 		assert_true(sums_to_zero(tables + address, length));
+		if (i == 1) {
+			/* One entry of 8 bytes, one of 16, and the IOAPIC's */
+			assert_int_equal(length, 44 + 8 + 16 + 12);
+			assert_int_equal(tables[address + 44 + 3], 3);
+			assert_int_equal(tables[address + 44 + 8], 9);
+		} else if (i == 2) {
+			/* Six entries of 24 bytes, in each of which bytes 8 to 15 are the address */
+			assert_int_equal(length, 68 + 6 * 24);
+			for (unsigned int j = 0; j < 6; j++) {
+				memcpy(&where, tables + address + 68 + 24 * j + 8, sizeof(where));
+				assert_int_equal(where, watchdog.address);
+			}
+		}
 	}
-	/* One entry of 8 bytes, one of 16, and the IOAPIC's */
-	assert_int_equal(length, 44 + 8 + 16 + 12);
-	assert_int_equal(tables[address + 44 + 3], 3);
-	assert_int_equal(tables[address + 44 + 8], 9);
-	assert_false(acpi_build(tables, 0, many, 2000));
+	memcpy(&length, tables + xsdt + 4, sizeof(length));
+	assert_int_equal(length, 36 + 3 * 8);
+	assert_true(acpi_build(tables, 0x50000, ids, 2, &none));
+	memcpy(&length, tables + xsdt + 4, sizeof(length));
+	assert_int_equal(length, 36 + 2 * 8);
+	assert_false(acpi_build(tables, 0, many, 2000, &none));
 }
 
 int main(void)

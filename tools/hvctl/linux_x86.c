@@ -10,8 +10,10 @@
  *	kernel		where it prefers to be, or else as low as it can
  *	initrd		at the end of a piece of RAM
  */
+#include <stddef.h>
 #include <string.h>
 #include <cloister/check.h>
+#include <cloister/comm.h>
 #include "linux_x86.h"
 #include "linux_x86_boot.h"
 
@@ -197,8 +199,30 @@ static void fill_page_tables(char *block, uint64_t address)
 		pd[i] = ((uint64_t)i << 21) | LARGE_ENTRY;
 }
 
+static struct acpi_watchdog find_watchdog(const struct cl_config *config)
+{
+	const struct cl_section *section = cl_find_section(config, CL_SEC_WATCHDOG);
+	struct acpi_watchdog found = { 0 };
+	struct cl_watchdog watchdog;
+	struct cl_memory region;
+	uint32_t i;
+
+	if (!section)
+		return found;
+	cl_get_entry(section, 0, &watchdog, sizeof(watchdog));
+	found.timeout_ms = watchdog.timeout_ms;
+	section = cl_find_section(config, CL_SEC_MEMORY);
+	for (i = 0; i < section->count; i++) {
+		cl_get_entry(section, i, &region, sizeof(region));
+		if (region.flags & CL_MEM_COMM)
+			found.address = region.virt + offsetof(struct cl_comm, watchdog);
+	}
+	return found;
+}
+
 static int fill_boot(const struct layout *l, const struct linux_guest *g)
 {
+	const struct acpi_watchdog watchdog = find_watchdog(g->config);
 	uint64_t kernel = l->kernel + 0x200; /* the 64-bit entry */
 	uint32_t base = (uint32_t)l->entry;
 
@@ -209,7 +233,7 @@ static int fill_boot(const struct layout *l, const struct linux_guest *g)
 	fill_params((struct boot_params *)(boot + BOOT_PARAMS), l, g);
 	memcpy(boot + BOOT_CMDLINE, g->cmdline, strlen(g->cmdline) + 1);
 	fill_page_tables(boot, l->entry);
-	if (!acpi_build(boot + BOOT_ACPI, l->entry + BOOT_ACPI, g->hw_ids, g->cpu_count))
+	if (!acpi_build(boot + BOOT_ACPI, l->entry + BOOT_ACPI, g->hw_ids, g->cpu_count, &watchdog))
 		return fail(EXIT_REFUSED, "config: %u CPUs are too many for the tables of a kernel",
 			    g->cpu_count);
 	return EXIT_OK;

@@ -20,12 +20,18 @@ int bzimage_read(const char *path, const void *file, size_t size, struct bzimage
 /* linux_x86_acpi.c */
 #define ACPI_SIZE 0x4000
 
+struct acpi_watchdog {
+	uint32_t timeout_ms; /* 0: there is none */
+	uint64_t address;    /* guest-physical, of struct cl_comm.watchdog */
+};
+
 /*
- * ACPI tables of a machine that has these CPUs (APIC ids), the virtual UART and nothing else, to be
- * at a guest-physical address; the root pointer comes first. False: they need more than ACPI_SIZE
- * bytes.
+ * ACPI tables of a machine that has these CPUs (APIC ids), the virtual UART, the power button, the
+ * watchdog and nothing else, to be at a guest-physical address; the root pointer comes first.
+ * False: they need more than ACPI_SIZE bytes.
  */
-bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count);
+bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count,
+		const struct acpi_watchdog *watchdog);
 
 /*
  * linux_x86_entry.S: from the state in which a cell starts into a 64-bit kernel. At these offsets

@@ -2,12 +2,15 @@
 /* ACPI tables of a cell: ACPI 6.5, chapter 5. Hardware-reduced: no timer, no events, no legacy. */
 #include <stddef.h>
 #include <string.h>
+#include <cloister/comm.h>
 #include <cloister/ports.h>
 #include "linux_x86.h"
 
-#define SYSTEM_IO   1
-#define BYTE_ACCESS 1
-#define DSDT_PLACE  0x400 /* bytes; iasl decides how many of them are used */
+#define SYSTEM_MEMORY 0
+#define SYSTEM_IO     1
+#define BYTE_ACCESS   1
+#define DWORD_ACCESS  3
+#define DSDT_PLACE    0x400 /* bytes; iasl decides how many of them are used */
 
 struct __attribute__((packed)) table {
 	char signature[4];
@@ -38,7 +41,7 @@ struct __attribute__((packed)) rsdp {
 
 struct __attribute__((packed)) xsdt {
 	struct table head;
-	uint64_t tables[2];
+	uint64_t tables[3];
 };
 
 /* 5.2.9; what a hardware-reduced machine ignores is not named */
@@ -92,6 +95,46 @@ struct __attribute__((packed)) madt_ioapic {
 	uint8_t type, length, id, reserved;
 	uint32_t address, first;
 };
+
+/*
+ * Microsoft, "Hardware Watchdog Timers Design Specification" 1.01, chapter 2: what is done to a
+ * register for each action.
+ */
+struct __attribute__((packed)) wdat_entry {
+	uint8_t action, instruction;
+	uint16_t reserved;
+	struct address where;
+	uint32_t value, mask;
+};
+
+#define WDAT_ENTRIES 6
+
+struct __attribute__((packed)) wdat {
+	struct table head;
+	uint32_t header_length;
+	uint16_t pci_segment;
+	uint8_t pci_bus, pci_device, pci_function, reserved[3];
+	uint32_t period; /* ms of one count */
+	uint32_t max_count, min_count;
+	uint8_t flags, reserved2[3];
+	uint32_t entries;
+	struct wdat_entry entry[WDAT_ENTRIES];
+};
+_Static_assert(offsetof(struct wdat, entry) == 36 + 32, "WDAT");
+
+enum {
+	WDAT_RESET = 1,
+	WDAT_SET_COUNTDOWN = 6,
+	WDAT_GET_RUNNING = 8,
+	WDAT_SET_RUNNING = 9,
+	WDAT_GET_STOPPED = 10,
+	WDAT_SET_STOPPED = 11,
+};
+
+enum { WDAT_READ_VALUE = 0, WDAT_WRITE_VALUE = 2, WDAT_PRESERVE = 0x80 };
+
+#define WDAT_NO_PCI  0xff
+#define WDAT_ENABLED 1
 
 enum { MADT_APIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
 
@@ -185,12 +228,55 @@ static size_t build_madt(struct madt *m, size_t room, const uint32_t *apic_ids, 
 	return length;
 }
 
-bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count)
+/* All actions read or write the word in the comm region: the time of the countdown is fixed. */
+static void build_wdat(struct wdat *w, const struct acpi_watchdog *watchdog)
+{
+	static const struct {
+		uint8_t action, instruction;
+		uint32_t value, mask;
+	} actions[WDAT_ENTRIES] = {
+		{ WDAT_RESET, WDAT_WRITE_VALUE | WDAT_PRESERVE, CL_WATCHDOG_KICKED,
+		  CL_WATCHDOG_KICKED },
+		{ WDAT_SET_COUNTDOWN, WDAT_WRITE_VALUE | WDAT_PRESERVE, CL_WATCHDOG_KICKED,
+		  CL_WATCHDOG_KICKED },
+		{ WDAT_GET_RUNNING, WDAT_READ_VALUE, CL_WATCHDOG_ARMED, CL_WATCHDOG_ARMED },
+		{ WDAT_SET_RUNNING, WDAT_WRITE_VALUE, CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED,
+		  CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED },
+		{ WDAT_GET_STOPPED, WDAT_READ_VALUE, 0, CL_WATCHDOG_ARMED },
+		{ WDAT_SET_STOPPED, WDAT_WRITE_VALUE, 0, CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED },
+	};
+
+	begin(&w->head, "WDAT", 1);
+	w->header_length = offsetof(struct wdat, entry) - sizeof(w->head);
+	w->pci_segment = WDAT_NO_PCI;
+	w->pci_bus = w->pci_device = w->pci_function = WDAT_NO_PCI;
+	w->period = 1;
+	w->max_count = watchdog->timeout_ms;
+	w->min_count = 1;
+	w->flags = WDAT_ENABLED;
+	w->entries = WDAT_ENTRIES;
+	for (unsigned int i = 0; i < WDAT_ENTRIES; i++)
+		w->entry[i] = (struct wdat_entry){
+			.action = actions[i].action,
+			.instruction = actions[i].instruction,
+			.where = { .space = SYSTEM_MEMORY,
+				   .bits = 32,
+				   .access = DWORD_ACCESS,
+				   .address = watchdog->address },
+			.value = actions[i].value,
+			.mask = actions[i].mask,
+		};
+	end(&w->head, sizeof(*w));
+}
+
+bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count,
+		const struct acpi_watchdog *watchdog)
 {
 	struct {
 		struct rsdp rsdp __attribute__((aligned(16)));
 		struct xsdt xsdt __attribute__((aligned(16)));
 		struct fadt fadt __attribute__((aligned(16)));
+		struct wdat wdat __attribute__((aligned(16)));
 		char dsdt[DSDT_PLACE] __attribute__((aligned(16)));
 		char madt[] __attribute__((aligned(16)));
 	} *tables = buffer;
@@ -206,7 +292,12 @@ bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsign
 	begin(&tables->xsdt.head, "XSDT", 1);
 	tables->xsdt.tables[0] = address + offsetof(__typeof__(*tables), fadt);
 	tables->xsdt.tables[1] = address + offsetof(__typeof__(*tables), madt);
-	end(&tables->xsdt.head, sizeof(tables->xsdt));
+	if (watchdog->timeout_ms) {
+		build_wdat(&tables->wdat, watchdog);
+		tables->xsdt.tables[2] = address + offsetof(__typeof__(*tables), wdat);
+	}
+	end(&tables->xsdt.head,
+	    offsetof(struct xsdt, tables) + (watchdog->timeout_ms ? 3 : 2) * sizeof(uint64_t));
 	memcpy(tables->rsdp.signature, "RSD PTR ", 8);
 	memcpy(tables->rsdp.oem, "CLSTR ", 6);
 	tables->rsdp.revision = 2;

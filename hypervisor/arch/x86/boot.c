@@ -325,7 +325,7 @@ unsigned int arch_cpu_id(void)
 
 uint64_t arch_timestamp(void)
 {
-	return rdtsc();
+	return rdtsc() - local->tsc_moved;
 }
 
 uint64_t arch_ticks_per_ms(void)

@@ -59,9 +59,7 @@ static const struct msr_range cell_reads[] = {
  * hypervisor.
  */
 static const struct msr_range root_writes[] = {
-	{ MSR_TSC, MSR_TSC },
-	{ 0x33, 0x33 }, /* split locks */
-	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST },
+	{ 0x33, 0x33 },			  /* split locks */
 	{ MSR_MICROCODE, MSR_MICROCODE }, /* cleared before CPUID puts the level there */
 	{ 0xc1, 0xc8 },			  /* performance counters */
 	{ 0xe1, 0xe2 },			  /* waiting in user mode, C-states */
@@ -267,6 +265,19 @@ static bool without_effect(uint32_t msr, uint64_t value)
 	return msr == MSR_NB_CFG && value == NB_CFG_CF8_EXT && vendor_msr_read(msr, &is);
 }
 
+/*
+ * Root's clock is the CPU's, and its own to set; the hypervisor's is not. The time that this takes
+ * is not counted: so root can hold that clock up for a moment, but never advance it.
+ */
+static bool write_root_tsc(uint32_t msr, uint64_t value)
+{
+	uint64_t before = rdtsc();
+	bool done = x86_wrmsr_safe(msr, value);
+
+	local->tsc_moved += rdtsc() - before;
+	return done;
+}
+
 bool msr_write(uint32_t msr, uint64_t value)
 {
 	uint64_t *exits = local->exits;
@@ -282,7 +293,13 @@ bool msr_write(uint32_t msr, uint64_t value)
 	switch (msr) {
 	case MSR_EFER:
 		return write_efer(value);
+	case MSR_TSC_ADJUST:
+		if (local->cpu->cell != &root_cell)
+			break;
+		return write_root_tsc(msr, value);
 	case MSR_TSC:
+		if (local->cpu->cell == &root_cell)
+			return write_root_tsc(msr, value);
 		/* A cell's own view: root's clock stays right when the CPU comes back. */
 		guest_set_tsc(value);
 		translate_deadline();

@@ -53,6 +53,7 @@ struct local_data {
 	struct linux_state linux_state;
 	uint64_t *exits;    /* counters in the info region */
 	uint64_t apic_base; /* what the guest reads there, set at the CPU's reset */
+	uint64_t tsc_moved; /* by root's writes: what the counter is ahead of arch_timestamp() */
 	struct {
 		uint64_t guest_page; /* what the window shows, ~0: nothing */
 		const volatile char *window;
