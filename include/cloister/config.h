@@ -64,7 +64,7 @@
 /* Its interrupt: shared, a level; the power button's: shared, an edge. Neither with
  * CL_CELL_DIRECT_IRQ. */
 #define CL_VUART_INTID	33
-#define CL_BUTTON_INTID 34
+#define CL_BUTTON_INTID 32
 
 /* x86: guest-physical address of the IOAPIC with the pins of virtual UART and power button, one
  * page; a cell with CL_CELL_VUART has nothing else there, and can have other pins of the hardware's

@@ -412,10 +412,10 @@ static void pin_is_where_it_is_directed_to(void **state)
 	change_line(true);
 	assert_int_equal(guest_takes(), NONE);
 	pin_cell.arch.pins_enabled = VPIN_BITS;
-	pin_cell.arch.pins[0].target = 1;
+	pin_cell.arch.pins[CL_VUART_INTID - VPIN_FIRST].target = 1;
 	change_line(true);
 	assert_int_equal(guest_takes(), NONE);
-	pin_cell.arch.pins[0].target = 0;
+	pin_cell.arch.pins[CL_VUART_INTID - VPIN_FIRST].target = 0;
 	change_line(true);
 	assert_int_equal(guest_takes(), CL_VUART_INTID);
 }

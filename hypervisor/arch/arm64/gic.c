@@ -498,7 +498,7 @@ static void access_router(struct cell *cell, unsigned int offset, bool write, un
 		return;
 	}
 	affinity = virtual ? affinity_of(&cpus[READ_ONCE(
-				     cell->arch.pins[(intid - CL_VUART_INTID) % VPINS].target)])
+				     cell->arch.pins[(intid - VPIN_FIRST) % VPINS].target)])
 			   : *router;
 	if (!write) {
 		*value = size == 8 ? affinity : (affinity >> 8 * (offset & 4)) & 0xffffffff;

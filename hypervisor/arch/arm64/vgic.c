@@ -231,7 +231,7 @@ void vgic_deliver_sgis(struct cpu *cpu)
 static __attribute__((cold)) void update_pin(struct cpu *cpu, unsigned int n)
 {
 	struct arch_cell *cell = &cpu->cell->arch;
-	unsigned int intid = CL_VUART_INTID + n;
+	unsigned int intid = VPIN_FIRST + n;
 	uint32_t bit = VPIN_BIT(intid);
 	int lr = cpu->arch.pins_listed & bit ? find_lr(intid) : -1;
 	uint64_t value = lr < 0 ? 0 : read_lr((unsigned int)lr);
@@ -346,7 +346,7 @@ static bool is_listed_pin(const struct cpu *cpu, uint64_t lr)
 {
 	unsigned int intid = lr & LR_VINTID;
 
-	return intid - CL_VUART_INTID < VPINS && cpu->arch.pins_listed & VPIN_BIT(intid);
+	return intid - VPIN_FIRST < VPINS && cpu->arch.pins_listed & VPIN_BIT(intid);
 }
 
 /* What the guest has ended without that the hardware knows, see gic_needs_eoi. */

@@ -6,12 +6,12 @@
  */
 #include <vpin.h>
 
-_Static_assert(CL_BUTTON_INTID == CL_VUART_INTID + 1 && CL_BUTTON_INTID / 32 == CL_VUART_INTID / 32,
+_Static_assert(CL_VUART_INTID == CL_BUTTON_INTID + 1 && CL_BUTTON_INTID / 32 == CL_VUART_INTID / 32,
 	       "pins");
 
 static struct virtual_pin *vpin(struct cell *cell, unsigned int intid)
 {
-	return &cell->arch.pins[(intid - CL_VUART_INTID) % VPINS];
+	return &cell->arch.pins[(intid - VPIN_FIRST) % VPINS];
 }
 
 static void tell_target(unsigned int target)
@@ -34,7 +34,7 @@ static void change(struct cell *cell, uint32_t *word, uint32_t bits, bool set)
 	else
 		__atomic_fetch_and(word, ~bits, __ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < VPINS; i++)
-		if (bits & VPIN_BIT(CL_VUART_INTID + i))
+		if (bits & VPIN_BIT(VPIN_FIRST + i))
 			tell_target(READ_ONCE(cell->arch.pins[i].target));
 }
 

@@ -35,7 +35,7 @@ struct arch_cpu {
 
 /*
  * An interrupt of the hypervisor's for the cell, a shared one that exists in software only:
- * CL_VUART_INTID and CL_BUTTON_INTID, the former first. The cell's CPUs change it at any time;
+ * CL_BUTTON_INTID and CL_VUART_INTID, the former first. The cell's CPUs change it at any time;
  * whoever does tells the target.
  */
 #define VPINS 2

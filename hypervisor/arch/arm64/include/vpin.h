@@ -6,10 +6,11 @@
 #include <arm64.h>
 
 #define DEFAULT_PRIORITY 0xa0
+#define VPIN_FIRST	 CL_BUTTON_INTID
 
 static inline bool vpin_is(const struct cell *cell, unsigned int intid)
 {
-	return cell->arch.pin_word && intid - CL_VUART_INTID < VPINS;
+	return cell->arch.pin_word && intid - VPIN_FIRST < VPINS;
 }
 
 #define VPIN_BIT(intid) (1U << (intid) % 32)
