@@ -148,7 +148,7 @@ def text(table):
     lines = ["Exits per second of the cell's two CPUs:", ""]
     lines += table(("machine", "the cell runs", "first CPU", "second CPU"), rows)
     lines += ["The reasons:", ""]
-    lines += [f"- `{reason}`: {REASONS[reason]}" for reason in sorted(reasons)] + [""]
+    lines += [f"- `{reason}`: {REASONS.get(reason, '**not explained**')}" for reason in sorted(reasons)] + [""]
     lines += ["Timer interrupts per second of the two CPUs of the idle cell, and of an idle machine with two CPUs:", ""]
     lines += table(("machine", "native", "cell"), timers)
     lines += ["Latency by cyclictest, least / mean / most, in microseconds of the emulated machine's clock; ratio: cell to native.", ""]
