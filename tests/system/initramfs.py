@@ -128,6 +128,9 @@ def kernel_modules(flavour, arch):
     directory = kernel_directory(flavour, arch)
     tree = directory / "modules"
     release = (directory / "release").read_text().strip()
+    if not (tree / "modules.dep").exists():
+        # fetched for cells
+        return b""
     depends = {}
     for line in (tree / "modules.dep").read_text().splitlines():
         module, _, needs = line.partition(":")
