@@ -188,6 +188,34 @@ static void extended_states(void **state)
 	assert_int_equal(writes, 2);
 }
 
+/* What stands for registers that a cell does not have: SDM vol. 2A, CPUID. */
+static void intels_features(void **state)
+{
+	static const struct {
+		uint32_t leaf, hidden_a, hidden_b, hidden_c, hidden_d;
+	} expected[] = {
+		{ 1, 0, 0, BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(15), BIT(22) | BIT(29) },
+		{ 6, ~0U - BIT(2), ~0U, ~0U, ~0U },
+		{ 7, 0, 0, BIT(31), BIT(5) },
+		{ 0xd, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		uint32_t a = ~0U, b = ~0U, c = ~0U, d = ~0U;
+
+		vendor_cpuid_filter(expected[i].leaf, 0, &a, &b, &c, &d);
+		assert_int_equal(~a, expected[i].hidden_a);
+		assert_int_equal(~b, expected[i].hidden_b);
+		assert_int_equal(~c, expected[i].hidden_c);
+		assert_int_equal(~d, expected[i].hidden_d);
+	}
+	assert_false(cpuid_is_filtered(0));
+	for (uint32_t leaf = 1; leaf <= 7; leaf++)
+		assert_int_equal(cpuid_is_filtered(leaf), true);
+	assert_false(cpuid_is_filtered(8));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -195,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup(roots_writes, setup),
 		cmocka_unit_test_setup(a_cells_registers, setup),
 		cmocka_unit_test_setup(extended_states, setup),
+		cmocka_unit_test_setup(intels_features, setup),
 	};
 
 	return cmocka_run_group_tests_name("msr", tests, NULL, NULL);
