@@ -601,7 +601,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	direct = !v2 && flags & 2;
 	vuart = flags & 4;
 	cell_spis = take(&in, 8);
-	cell_spis |= 1;
+	cell_spis |= BIT(2); /* one at least, and none of those below */
 	if (vuart)
 		cell_spis &= ~(BIT(CL_VUART_INTID - 32) | BIT(CL_BUTTON_INTID - 32));
 	build();

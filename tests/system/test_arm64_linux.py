@@ -10,6 +10,7 @@ import subprocess
 import blobs
 import cloister
 import guest_linux
+import initramfs
 import pytest
 from guest_linux import Shell
 
