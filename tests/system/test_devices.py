@@ -51,10 +51,10 @@ def test_interrupt_pin(enabled):
     assert "devices: 20 interrupts of pin 8\n" in text
     assert "devices: pin 8 destination is own: 1\n" in text
     assert "devices: pin 8 entry 0x10000\n" in text
-    assert "devices: pin 5 entry 0x10000\n" in text
+    assert "devices: pin 6 entry 0x10000\n" in text
     refused = [line for line in cloister.log_texts(enabled, "rtc") if "IOAPIC" in line]
     # Not what leaves a pin masked.
-    assert [line.split("refused ")[1].split(" (")[0] for line in refused] == ["IOAPIC pin 0x5"]
+    assert [line.split("refused ")[1].split(" (")[0] for line in refused] == ["IOAPIC pin 0x6"]
     # While the cell has the ports, root reads ones there.
     assert cloister.exits(enabled, "rtc")[3]["ioapic"] > 8
 

@@ -60,8 +60,8 @@ static void rtc(void)
 	ioapic_write(0x10 + 2 * RTC_PIN, 0x10200 | RTC_VECTOR);
 	printf("devices: pin %u entry 0x%x\n", RTC_PIN, ioapic_read(0x10 + 2 * RTC_PIN));
 	/* Somebody else's pin. */
-	ioapic_write(0x10 + 2 * 5, RTC_VECTOR);
-	printf("devices: pin 5 entry 0x%x\n", ioapic_read(0x10 + 2 * 5));
+	ioapic_write(0x10 + 2 * 6, RTC_VECTOR);
+	printf("devices: pin 6 entry 0x%x\n", ioapic_read(0x10 + 2 * 6));
 }
 
 static void map_registers(uint64_t address)
