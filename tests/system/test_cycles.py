@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Many times the whole life: nothing is lost.
 
-CLOISTER_CYCLES is the number of cycles on each machine; if it is not set, 32, in Bochs 8.
+CLOISTER_CYCLES is the number of cycles on each machine; if it is not set, 16, in Bochs 8.
 """
 
 import os
@@ -50,7 +50,7 @@ def mappings(machine):
 
 def test_cycles(machine):
     # The first ones load what is loaded once: device files, the page array of memory that came back.
-    count = int(CYCLES or {"intel": 8}.get(machine.flavour, 32))
+    count = int(CYCLES or {"intel": 8}.get(machine.flavour, 16))
     cycles(machine, 5)
     before = cloister.Snapshot(machine)
     files = machine.check("ls /sys/class/misc/cloister/")
@@ -110,5 +110,5 @@ def test_cycles_with_gicv2(boot):
     """An interrupt that QEMU's GICv2 forgets was lost in one of six cycles or so."""
     machine = boot("loop-gicv2", arch="arm64", kernel="6.12", gic=2)
     cloister.load_driver(machine)
-    cycles(machine, 24)
+    cycles(machine, 16)
     cloister.assert_healthy(machine)

@@ -53,7 +53,7 @@ def clean_up(machine, before):
 
 def test_enable_and_disable_killed(machine):
     before = cloister.Snapshot(machine)
-    killed_often(machine, f"step hvctl enable {cloister.ROOT}; step hvctl disable", 300, 10)
+    killed_often(machine, f"step hvctl enable {cloister.ROOT}; step hvctl disable", 300, 20)
     clean_up(machine, before)
 
 
@@ -64,7 +64,7 @@ def test_cell_commands_killed(enabled):
     enabled.check("dd if=/dev/zero of=/tmp/image bs=64K count=31 2>/dev/null; cat /tmp/image >>/tmp/image.1")
     body = ("step hvctl cell create /cells/qemu-smp.cell; step hvctl cell load smp /tmp/image.1 /inmates/smp.bin;"
             "step hvctl cell start smp; step hvctl cell destroy smp")
-    killed_often(enabled, body, 200, 8)
+    killed_often(enabled, body, 200, 16)
     cells = cloister.cells(enabled)
     assert set(cells) <= {"qemu-root", "smp"}
     if "smp" in cells:

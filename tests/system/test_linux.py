@@ -144,7 +144,7 @@ def test_power_button(host):
         "hvctl cell shutdown linux --timeout 100")
     assert cloister.state(machine, "linux") == "stopped"
     machine.check("hvctl cell destroy linux", 60)
-    machine.check(f"{START} '{PARAMETERS}'", 60)
+    machine.check(f"{START} '{PARAMETERS} quiet'", 60)
     listening = Shell(machine)
     listening.run("modprobe button && modprobe evdev")
     listening.run(guest_linux.LISTEN_TO_BUTTON)
@@ -156,7 +156,7 @@ def test_power_button(host):
 def test_restart(host):
     """One that asks for a restart."""
     machine = host[0]
-    machine.check(f"{START} '{PARAMETERS}'", 60)
+    machine.check(f"{START} '{PARAMETERS} quiet'", 60)
     shell = Shell(machine)
     assert shell.run("nproc") == "2\n"
     shell.type("reboot -f")
