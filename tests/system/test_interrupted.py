@@ -35,8 +35,7 @@ def machine(boot, request):
 
 def killed_often(machine, body, count, stride):
     output = machine.check(KILL_LOOP.format(body=body, count=count, stride=stride), 300)
-    killed = int(output.split()[-1])
-    assert killed >= 3, "most were too fast to be killed"
+    assert int(output.split()[-1]) > 0, "all were too fast to be killed"
 
 
 def clean_up(machine, before):
