@@ -305,7 +305,7 @@ class Machine:
                 return match
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._serial], [], [], left)[0]:
-                self._stuck = doing
+                self._stuck = f"the earlier timeout during: {doing}"
                 so_far = self._buffer[-2000:].decode("utf-8", "replace")
                 self._keep_registers()
                 text = self._report(f"timeout during: {doing}")
@@ -325,7 +325,7 @@ class Machine:
         machine takes no further commands. show(text) gets the output as it comes.
         """
         if self._stuck:
-            raise MachineError(f"not run: {command}\nbecause of the earlier timeout during: {self._stuck}")
+            raise MachineError(f"not run: {command}\nbecause of: {self._stuck}")
         script = command.rstrip("\n")
         if len(script.encode()) > REQUEST_MAX:
             self.push("/tmp/.script", script.encode())
@@ -347,6 +347,10 @@ class Machine:
         self._commands.flush()
         return result
 
+    def abandon(self, why):
+        """There is nobody left to take commands: whoever gives one is told at once."""
+        self._stuck = why
+
     def check(self, command, timeout=30):
         """run() for commands that must succeed; returns the output."""
         status, output = self.run(command, timeout)
@@ -363,7 +367,7 @@ class Machine:
         script = "stty sane -F $LINE; printf '\\001<shell>'; exec setsid -c sh -l -i <$LINE"
         self._serial.sendall(f"{self._last_id} 1\n{script}\n".encode())
         self._read_until(b"\x01<shell>", time.monotonic() + 30, "start of a shell")
-        self._stuck = "interactive shell"
+        self._stuck = "the interactive shell"
         while b"\x01" not in self._buffer:
             os.write(sink, self._buffer)
             self._buffer = b""

@@ -307,3 +307,4 @@ def test_strict(machine):
     machine.wait_console(f"cell 'qemu-root' stopped: memory {page:#x} is not root's, and its config says CL_CELL_STRICT", 60)
     said = len(re.findall(r"heartbeat: \d+ ticks", machine.inmates()))
     cloister.wait(machine, "the cell to go on", lambda: len(re.findall(r"heartbeat: \d+ ticks", machine.inmates())) > said + 3)
+    machine.abandon("root has stopped")
