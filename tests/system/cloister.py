@@ -207,6 +207,13 @@ def takes_memory(machine, inside_linux):
     return hypervisor
 
 
+def heartbeats(machine):
+    """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
+    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat | tail -n 3"),
+                       re.MULTILINE)
+    return int(lines[-1][0]), int(lines[-1][1])
+
+
 def end_heartbeat(machine, before):
     """Ends the heartbeat cell, the last one, and Cloister: both must have come through what was beside
     them. before: the Snapshot that Linux must equal again."""

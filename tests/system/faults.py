@@ -36,19 +36,13 @@ def heart(machine):
     cloister.end_heartbeat(machine, before)
 
 
-def heartbeats(machine):
-    """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
-    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat | tail -n 3"), re.MULTILINE)
-    return int(lines[-1][0]), int(lines[-1][1])
-
-
 def assert_ends(machine, command_line, end, logged, said):
     """Lets the cell do something wrong. end: how it ends; logged: texts in the hypervisor's log, said: on the
     cell's console. The pool begins behind the hypervisor's memory; {hv} and {pool} are their addresses."""
     status = cloister.status(machine)
     places = {"hv": status["hv_phys"], "pool": status["hv_phys"] + status["hv_size"]}
     seen = cloister.last_record(machine)
-    ticks, _ = heartbeats(machine)
+    ticks, _ = cloister.heartbeats(machine)
     if "fault" in cloister.cells(machine):
         machine.check("hvctl cell destroy fault", 60)
     cloister.start(machine, "fault", "fault", command_line.format(**places), path="/cells/fault.cell")
@@ -72,7 +66,7 @@ def assert_ends(machine, command_line, end, logged, said):
         assert not [line for line in texts if "stopped" in line]
 
     # The others have noticed nothing: at least a thousand further interrupts, on a machine whose root works.
-    cloister.wait(machine, "the heartbeat to go on", lambda: heartbeats(machine)[0] >= ticks + 1000)
+    cloister.wait(machine, "the heartbeat to go on", lambda: cloister.heartbeats(machine)[0] >= ticks + 1000)
     assert cloister.state(machine, "heartbeat") == "running"
     assert machine.check("echo root $((6 * 7))") == "root 42\n"
 
@@ -81,7 +75,7 @@ def assert_ends(machine, command_line, end, logged, said):
     assert machine.check("cat /sys/devices/system/cpu/online") == "0-1,3\n"
     assert machine.check("taskset 8 sh -c 'echo on CPU 3'") == "on CPU 3\n"
     if "icount" in machine.log_directory.name:
-        ticks, longest = heartbeats(machine)
+        ticks, longest = cloister.heartbeats(machine)
         # Emulated CPUs have turns: with three that are busy it can be more than a period until the next one.
         limit = {"x86": 2, "arm64": 4}[machine.arch] * PERIOD_US * 1000
         assert longest < limit, f"{longest} ns between two interrupts, of {ticks}"

@@ -111,11 +111,6 @@ def boots(machine, command, flavour, native, cpus=2):
     return shell
 
 
-def ticks(machine):
-    """Of the heartbeat cell, so far."""
-    return int(re.findall(r"^heartbeat: (\d+) ticks", machine.check("hvctl console heartbeat | tail -n 3"), re.M)[-1])
-
-
 @contextlib.contextmanager
 def beside_heartbeat(machine, root, period_us, blocks=1):
     """The machine with Cloister enabled and /cells/heartbeat.cell running; yields what root's kernel complained of natively. At
@@ -127,9 +122,9 @@ def beside_heartbeat(machine, root, period_us, blocks=1):
     cloister.start(machine, "heartbeat", "heartbeat", f"period_us={period_us} print_ms=1000", path="/cells/heartbeat.cell")
     cloister.wait_output(machine, "heartbeat", "^heartbeat: [1-9][0-9]{2,} ticks")
     yield native
-    beats = ticks(machine)
+    beats, _ = cloister.heartbeats(machine)
     for name in cloister.cells(machine):
         if name not in ("qemu-root", "heartbeat"):
             machine.check(f"hvctl cell destroy {name}", 60)
-    cloister.wait(machine, "the heartbeat to go on", lambda: ticks(machine) > beats)
+    cloister.wait(machine, "the heartbeat to go on", lambda: cloister.heartbeats(machine)[0] > beats)
     cloister.end_heartbeat(machine, before)

@@ -235,16 +235,9 @@ def device_interrupts(machine):
     return sum(int(word) for word in line.split()[1:5] if word.isdigit())
 
 
-def heartbeats(machine):
-    """(interrupts counted, longest time between two in ns) of the last line on the heartbeat's console."""
-    lines = re.findall(r"^heartbeat: (\d+) ticks, longest interval (\d+) ns", machine.check("hvctl console heartbeat | tail -n 3"),
-                       re.MULTILINE)
-    return int(lines[-1][0]), int(lines[-1][1])
-
-
 def assert_others_unharmed(machine, since):
     """The heartbeat goes on, and root works."""
-    cloister.wait(machine, "the heartbeat to go on", lambda: heartbeats(machine)[0] >= since + TICKS)
+    cloister.wait(machine, "the heartbeat to go on", lambda: cloister.heartbeats(machine)[0] >= since + TICKS)
     assert cloister.state(machine, "heartbeat") == "running"
     # What its library says about an interrupt or exception that it does not expect
     assert machine.run("hvctl console heartbeat | grep inmate:") == (1, "")
@@ -280,7 +273,7 @@ def attack(machine, name, command_line, at_least, also="/inmates/table@0x400000"
     name = name.split()[0]
     inmate, *arguments = command_line.split()
     before = machine_state(machine)
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     seen = output_size(machine)
     start(machine, inmate, " ".join([f"what={name}", *arguments]), also)
     cloister.wait(machine, f"attack {name} to end", lambda: cloister.state(machine, "attacker") != "running" or
@@ -307,7 +300,7 @@ def last_stop(machine, seen):
 def storm(machine, what):
     """The others go on while it lasts, and its CPU can be taken from the cell."""
     before = machine_state(machine)
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     seen = cloister.last_record(machine)
     start(machine, "red_storm", f"what={what}")
     assert_others_unharmed(machine, beats)

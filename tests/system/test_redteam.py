@@ -9,7 +9,7 @@ import cloister
 import redteam
 from conftest import INTEL, for_each_arch
 from redteam import (ATTACK_TIMEOUT, ATTACKS, DEVICE_ATTACKS, EDU, ENDS, OPTIONS, PAIR_STORMS, ROOTS, SCAN, STORMS,
-                     assert_others_unharmed, assert_unchanged, attack, attacker_with_devices, heart, heartbeats, last_stop,
+                     assert_others_unharmed, assert_unchanged, attack, attacker_with_devices, heart, last_stop,
                      machine_state, output_since, output_size, probes, record, start, storm)  # pylint: disable=unused-import
 
 MACHINES = {"x2apic": {"apic": "x2apic"} | OPTIONS, "intel": INTEL | {"files": redteam.FILES},
@@ -45,7 +45,7 @@ def test_end(heart, name):
     machine = heart
     group, command_line, reason = cloister.of(machine, ENDS)[name]
     places = {"hv": cloister.status(machine)["hv_phys"]}
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     seen = cloister.last_record(machine)
     start_with(machine, command_line.format(**places))
     assert last_stop(machine, seen).startswith(reason.format(**places))
@@ -57,7 +57,7 @@ def test_end(heart, name):
 def test_not_emulated_words(heart):
     """Instructions that a driver does not use on registers: the log has the instruction's word."""
     machine = heart
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     for word, text in NOT_EMULATED_WORDS.items():
         seen = cloister.last_record(machine)
         start_with(machine, f"red_memory what=insn word=0x{word}")
@@ -71,7 +71,7 @@ def test_scan(heart):
     the attacker goes on where it was with each start."""
     machine = heart
     before = machine_state(machine)
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     count, table = probes(machine)
     machine.push("/tmp/probes", table)
     machine.check("hvctl cell load attacker -s what=scan /inmates/red_memory.bin /tmp/probes@0x100000")
@@ -107,7 +107,7 @@ def test_two_cells_fail(heart):
     """Two cells are stopped at the same time: the log has both, each with its name."""
     machine = heart
     machine.check("hvctl cell create /cells/accomplice.cell")
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     try:
         for cell in ("attacker", "accomplice"):
             machine.check(f"hvctl cell load {cell} -s 'what=write address={ROOTS[machine.arch]:#x}' /inmates/red_memory.bin")
@@ -132,7 +132,7 @@ def test_device_attack(attacker_with_devices, name):
 def test_not_emulated(attacker_with_devices):
     """Instructions that a driver does not use on registers: the log has their bytes."""
     machine = attacker_with_devices
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     for number, code in enumerate(NOT_EMULATED):
         seen = cloister.last_record(machine)
         start(machine, "red_device", f"what=insn own={EDU} n={number}")
@@ -156,7 +156,7 @@ def pair(heart):
 def test_two_cpus(pair, what):
     machine = pair
     for _ in range(3):
-        beats, _ = heartbeats(machine)
+        beats, _ = cloister.heartbeats(machine)
         machine.check(f"hvctl cell load pair -s what={what} /inmates/red_storm.bin")
         machine.check("hvctl cell start pair")
         assert_others_unharmed(machine, beats)
@@ -169,7 +169,7 @@ def test_two_cpus(pair, what):
 def test_both_cpus_fail(pair):
     """Two CPUs break a rule at the same time; the cell is started again as soon as it has failed."""
     machine = pair
-    beats, _ = heartbeats(machine)
+    beats, _ = cloister.heartbeats(machine)
     machine.check("hvctl cell load pair -s what=both-fail /inmates/red_storm.bin")
     for _ in range(10):
         seen = cloister.last_record(machine)

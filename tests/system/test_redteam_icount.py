@@ -7,8 +7,7 @@ import pytest
 import cloister
 import redteam
 from conftest import for_each_arch
-from redteam import (ATTACKS, DEVICE_ATTACKS, OPTIONS, PERIOD_US, attack, attacker_with_devices, heart, heartbeats,
-                     storm)  # pylint: disable=unused-import
+from redteam import (ATTACKS, DEVICE_ATTACKS, OPTIONS, PERIOD_US, attack, attacker_with_devices, heart, storm)  # pylint: disable=unused-import
 
 # A CPU's turn lasts for a part of the time until the emulator's next timer: on arm64, where a storm needs none, root's
 # CPUs have theirs all the time, idle or not.
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.parametrize("machine", MACHINES.values(), indirect=True
 def punctual(heart):
     """The heartbeat misses no tick, whatever a test does."""
     yield
-    ticks, longest = heartbeats(heart)
+    ticks, longest = cloister.heartbeats(heart)
     assert longest < LONGEST[heart.arch], f"{longest} instructions between two interrupts, of {ticks}"
 
 

@@ -497,9 +497,7 @@ static void access_router(struct cell *cell, unsigned int offset, bool write, un
 		*value = 0;
 		return;
 	}
-	affinity = virtual ? affinity_of(&cpus[READ_ONCE(
-				     cell->arch.pins[(intid - VPIN_FIRST) % VPINS].target)])
-			   : *router;
+	affinity = virtual ? affinity_of(&cpus[READ_ONCE(vpin(cell, intid)->target)]) : *router;
 	if (!write) {
 		*value = size == 8 ? affinity : (affinity >> 8 * (offset & 4)) & 0xffffffff;
 		return;

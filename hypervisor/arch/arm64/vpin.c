@@ -9,11 +9,6 @@
 _Static_assert(CL_VUART_INTID == CL_BUTTON_INTID + 1 && CL_BUTTON_INTID / 32 == CL_VUART_INTID / 32,
 	       "pins");
 
-static struct virtual_pin *vpin(struct cell *cell, unsigned int intid)
-{
-	return &cell->arch.pins[(intid - VPIN_FIRST) % VPINS];
-}
-
 static void tell_target(unsigned int target)
 {
 	struct cpu *cpu = &cpus[target];

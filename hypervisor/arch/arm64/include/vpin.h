@@ -13,6 +13,11 @@ static inline bool vpin_is(const struct cell *cell, unsigned int intid)
 	return cell->arch.pin_word && intid - VPIN_FIRST < VPINS;
 }
 
+static inline struct virtual_pin *vpin(struct cell *cell, unsigned int intid)
+{
+	return &cell->arch.pins[(intid - VPIN_FIRST) % VPINS];
+}
+
 #define VPIN_BIT(intid) (1U << (intid) % 32)
 #define VPIN_BITS	(VPIN_BIT(CL_VUART_INTID) | VPIN_BIT(CL_BUTTON_INTID))
 
