@@ -604,6 +604,7 @@ static int64_t start_locked(struct cell *cell, uint64_t now)
 	if (cell->comm)
 		fill_comm(cell);
 	cell->denied = 0;
+	cell->pci_sizing = 0;
 	cell->start_ns = now;
 	cell->watchdog_seen = arch_timestamp();
 	uart_restart(&cell->uart);
@@ -732,16 +733,20 @@ static int64_t state_locked(struct cell *cell)
 static int64_t watchdog_locked(struct cell *cell)
 {
 	uint64_t now = arch_timestamp();
-	uint32_t found;
+	uint32_t *word, found;
 	int err;
 
 	if (!cell)
 		return -ENOENT;
 	if (!cell->watchdog_ms || cell->info->state != CL_STATE_RUNNING)
 		return 0;
-	found = __atomic_fetch_and(&cell->comm->watchdog, ~(uint32_t)CL_WATCHDOG_KICKED,
-				   __ATOMIC_SEQ_CST) &
-		(CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED);
+	word = &cell->comm->watchdog;
+	arch_sync_uncached(word, sizeof(*word));
+	found = __atomic_load_n(word, __ATOMIC_SEQ_CST) & (CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED);
+	if (found & CL_WATCHDOG_KICKED) {
+		__atomic_fetch_and(word, ~(uint32_t)CL_WATCHDOG_KICKED, __ATOMIC_SEQ_CST);
+		arch_sync_uncached(word, sizeof(*word));
+	}
 	if (found != CL_WATCHDOG_ARMED) {
 		cell->watchdog_seen = arch_timestamp(); /* not before that */
 		return found;

@@ -661,12 +661,17 @@ static int check_pci(struct check *c)
 	const struct cl_section *section = check_look_at(c, CL_SEC_PCI);
 	struct cl_pci_device device, other;
 	uint32_t i;
+	int err;
 
 	cl_for_each(section, c->index, device) {
 		if (device.domain)
 			return refuse(c, "domain", device.domain, 0, "@: the only one supported");
-		if (device.reserved)
-			return refuse(c, "reserved", device.reserved, 0, "@");
+		for (i = 0; i < sizeof(device.reserved); i++)
+			if (device.reserved[i])
+				return refuse(c, "reserved", device.reserved[i], 0, "@");
+		err = arch_check(function, c, &device);
+		if (err)
+			return err;
 		for (i = 0; i < c->index; i++) {
 			cl_get_entry(section, i, &other, sizeof(other));
 			if (same_device(&device, &other))

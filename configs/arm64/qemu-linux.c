@@ -11,7 +11,10 @@ CLOISTER_CELL(.name = "linux", .flags = CL_CELL_VUART, .entry = 0x40000000);
 
 CLOISTER_CPUS({ 2 }, { 3 });
 
+/* /dev/watchdog, with the module sp805_wdt: nothing comes of it until somebody opens that */
+CLOISTER_WATCHDOG(.timeout_ms = 5000);
+
 CLOISTER_MEMORY(
 	{ CL_AUTO, 0x40000000, 0x10000000, CL_MEM_RAM | CL_MEM_LOADABLE },
-	/* the comm region, which Linux does not use */
+	/* the comm region, of which Linux uses the watchdog's word only */
 	{ 0, 0x3fe00000, 0x1000, CL_MEM_READ | CL_MEM_WRITE | CL_MEM_COMM });

@@ -127,6 +127,12 @@ bool arch_press_button(struct cell *cell);
 struct cl_comm;
 void arch_fill_comm(struct cl_comm *comm);
 
+/*
+ * Memory that a guest may access past the caches, as Linux does with what it takes for a register:
+ * before this CPU reads what the guest has written, and after it has written itself.
+ */
+void arch_sync_uncached(const volatile void *start, uint64_t size);
+
 /* Second-level mappings of guest-physical to host-physical; -ENOMEM. The caller flushes. */
 int arch_map(struct cell *cell, const struct cl_memory *region);
 int arch_unmap(struct cell *cell, uint64_t virt, uint64_t size);
@@ -162,6 +168,12 @@ bool arch_access_registers(uint64_t address, bool write, unsigned int size, uint
  */
 uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, bool write,
 			 uint32_t value);
+
+/*
+ * May a function of this cell send such a message (MSI)? Only what is an interrupt for one of the
+ * cell's CPUs, and can be checked to be one.
+ */
+bool arch_msi_allowed(const struct cell *cell, uint64_t address, uint16_t data);
 
 /* Where the guest on this CPU is, for messages. */
 uint64_t arch_guest_pc(void);

@@ -51,6 +51,8 @@ struct cell {
 	uint32_t watchdog_ms;	/* 0: none */
 	uint64_t watchdog_seen; /* arch_timestamp() when it was last seen kicked or not armed */
 	struct uart uart;
+	struct lock pci_lock; /* of its writes to configuration space; nobody else takes it */
+	uint32_t pci_sizing;  /* pci.c: function << 8 | base addresses that read as their size */
 	struct arch_cell arch;
 };
 

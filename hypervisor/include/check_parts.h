@@ -40,16 +40,18 @@ struct check {
  * sections	sections that only this architecture has; those that it has not
  * irqchip	address and first pin of an interrupt controller
  * region	a memory region, which is good by itself, against what is not memory here
+ * function	where the interrupt of a PCI function goes to
  * pair		its sections in two cells
  * root		its sections in a cell against those of the root config
  */
-#define CHECK_PART(arch)                                                          \
-	int arch##_check_header(struct check *c);                                 \
-	int arch##_check_console(struct check *c, const struct cl_platform *p);   \
-	int arch##_check_sections(struct check *c);                               \
-	int arch##_check_irqchip(struct check *c, const struct cl_irqchip *chip); \
-	int arch##_check_region(struct check *c, const struct cl_memory *m);      \
-	int arch##_check_pair(struct check *c, const struct cl_config *b);        \
+#define CHECK_PART(arch)                                                           \
+	int arch##_check_header(struct check *c);                                  \
+	int arch##_check_console(struct check *c, const struct cl_platform *p);    \
+	int arch##_check_sections(struct check *c);                                \
+	int arch##_check_irqchip(struct check *c, const struct cl_irqchip *chip);  \
+	int arch##_check_region(struct check *c, const struct cl_memory *m);       \
+	int arch##_check_function(struct check *c, const struct cl_pci_device *f); \
+	int arch##_check_pair(struct check *c, const struct cl_config *b);         \
 	int arch##_check_root(struct check *c, const struct cl_config *root)
 
 CHECK_PART(x86);

@@ -39,7 +39,8 @@ struct cl_comm {
 	uint32_t gic_version;
 	/*
 	 * CL_WATCHDOG_*, of cells whose config has a watchdog: both bits switch it on and kick it,
-	 * 0 switches it off. Root's driver takes the second bit away when it looks.
+	 * 0 switches it off. Root's driver takes the second bit away when it looks. On arm64, Linux
+	 * takes the words behind this one for registers, and writes to them.
 	 */
 	uint32_t watchdog;
 };

@@ -272,7 +272,12 @@ struct cl_pci_device {
 	uint16_t domain; /* must be 0 */
 	uint8_t bus;
 	uint8_t devfn; /* device << 3 | function */
-	uint32_t reserved;
+	/*
+	 * x86, cells only: which pin of the IOAPIC at CL_VUART_CHIP its interrupt INTA to INTD goes
+	 * to, for the kernel of hvctl cell linux. 0: none, or not told
+	 */
+	uint8_t intx;
+	uint8_t reserved[3];
 };
 
 /* How a config is written. */

@@ -54,7 +54,10 @@ struct cl_info {
 	uint32_t message_count;
 	uint32_t messages[CL_MESSAGES_MAX]; /* INTIDs */
 	uint32_t reserved;
-	struct cl_gic gic; /* arm64: as in the root config; cells see it at the same addresses */
+	struct cl_gic gic;  /* arm64: as in the root config; cells see it at the same addresses */
+	uint64_t ecam_phys; /* as in the root config; all cells see it there. 0: none */
+	uint32_t ecam_first_bus;
+	uint32_t ecam_last_bus;
 };
 
 /* struct cl_info.flags */

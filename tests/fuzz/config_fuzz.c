@@ -258,6 +258,18 @@ static void check_x86(const struct parsed *p)
 	}
 }
 
+/* Of the IOAPIC that everybody has. */
+static bool has_pin(const struct parsed *p, unsigned int pin)
+{
+	bool found = false;
+
+	for (unsigned int i = 0; i < p->chips; i++)
+		for (unsigned int n = 0; n < 128; n++)
+			found |= p->chip[i].address == 0xfec00000 && n == pin &&
+				 p->chip[i].pins[n / 64] & 1ULL << n % 64;
+	return found;
+}
+
 /* What a config that was accepted must keep to, whatever it says. */
 static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 {
@@ -312,6 +324,10 @@ static void check_alone(const struct parsed *p, const struct cl_limits *limits)
 		check_arm64(p);
 	else
 		check_x86(p);
+	for (unsigned int i = 0; i < p->devices; i++)
+		require(!p->device[i].intx || (!root && limits->arch == CL_ARCH_X86_64 &&
+					       has_pin(p, p->device[i].intx)),
+			"device %u: a pin that is not the cell's", i);
 	for (unsigned int i = 0; i < p->devices; i++)
 		for (unsigned int j = 0; j < i; j++)
 			require(p->device[i].bus != p->device[j].bus ||

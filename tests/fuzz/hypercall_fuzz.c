@@ -728,9 +728,9 @@ static void make_config(struct input *in)
 		BLOB_ADD(&blob, CL_SEC_IRQCHIP, chip);
 	}
 	if (shape & 0x80) {
-		const struct cl_pci_device devices[] = { { 0, (uint8_t)(take(in, 1) & 1),
-							   (uint8_t)(take(in, 1) & 3), 0 } };
+		struct cl_pci_device devices[] = { { .bus = (uint8_t)(take(in, 1) & 1) } };
 
+		devices[0].devfn = (uint8_t)(take(in, 1) & 3);
 		BLOB_ADD(&blob, CL_SEC_PCI, devices);
 	}
 }

@@ -20,6 +20,9 @@
  *   icr HIGH LOW       interrupt command
  *   wrmsr N X          the result is 0, or -5 if the CPU refused
  *   rdmsr N
+ *   tsc N X ID         this CPU's time-stamp counter is moved by X, by MSR N, TSC or TSC_ADJUST; the
+ *                      watchdog of cell ID is looked at; it is moved back, and that done again. The
+ *                      result is how far it went
  *   in PORT            8 bits
  *   vmxe 0|1           CR4.VMXE of this CPU, as another hypervisor would set it
  *   outsb PORT         one byte by OUTSB; a refusal is an exception that kills the writer

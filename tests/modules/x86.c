@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The hostile root kernel: what only x86 has. */
 #include <linux/errno.h>
+#include <linux/irqflags.h>
 #include <linux/string.h>
 #include <asm/apic.h>
 #include <asm/asm.h>
@@ -8,6 +9,7 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
+#include <cloister/hypercall.h>
 #include "hostile.h"
 
 long arch_call(u64 number, u64 a, u64 b, u64 c)
@@ -82,6 +84,32 @@ static void set_vmxe(bool on)
 	asm volatile("mov %0, %%cr4" : : "r"(value | (on ? X86_CR4_VMXE : 0)) : "memory");
 }
 
+/*
+ * Writes the TSC or what it is adjusted by, so that it moves, has the hypervisor look at a cell's
+ * watchdog, puts it back, and has it look again. By how much it had moved.
+ */
+static u64 move_tsc(u32 msr, u64 by, u64 cell)
+{
+	unsigned long flags;
+	u64 adjust, value, before, moved;
+
+	if (rdmsrl_safe(MSR_IA32_TSC_ADJUST, &adjust))
+		return 0;
+	/* Linux sees nothing of it. */
+	local_irq_save(flags);
+	value = adjust;
+	before = rdtsc();
+	if (msr == MSR_IA32_TSC)
+		value = before;
+	wrmsrl_safe(msr, value + by);
+	moved = rdtsc() - before;
+	arch_call(CL_HC_CELL_WATCHDOG, cell, 0, 0);
+	wrmsrl_safe(MSR_IA32_TSC_ADJUST, adjust);
+	arch_call(CL_HC_CELL_WATCHDOG, cell, 0, 0);
+	local_irq_restore(flags);
+	return moved;
+}
+
 int arch_attack(const char *what, const u64 *arguments, u64 *result)
 {
 	u64 a = arguments[0], b = arguments[1];
@@ -96,6 +124,8 @@ int arch_attack(const char *what, const u64 *arguments, u64 *result)
 		*result = wrmsrl_safe(a, b);
 	else if (!strcmp(what, "rdmsr"))
 		*result = rdmsrl_safe(a, result) ? ~0ULL : *result;
+	else if (!strcmp(what, "tsc"))
+		*result = move_tsc(a, b, arguments[2]);
 	else if (!strcmp(what, "vmxe"))
 		set_vmxe(a);
 	else if (!strcmp(what, "in"))

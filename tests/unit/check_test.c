@@ -53,7 +53,8 @@ static void build_cell(struct fixture *f, struct blob *b, const char *name)
 	static const struct cl_pio pio[] = { { 0x2f8, 8 }, { 0x1000, 0x20 } };
 	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0x8, 0 }, 0, 0 },
 						   { 0xfec01000, { 0x1, 0x1 }, 0, 0 } };
-	static const struct cl_pci_device pci[] = { { 0, 0, 0x10, 0 }, { 0, 1, 0x10, 0 } };
+	static const struct cl_pci_device pci[] = { { .devfn = 0x10 },
+						    { .bus = 1, .devfn = 0x10 } };
 
 	blob_begin(b, name, CL_CELL_VUART, 0x10000);
 	f->cpu = BLOB_ADD(b, CL_SEC_CPUS, cpus);
@@ -83,7 +84,8 @@ static void build_root(struct fixture *f, struct blob *b)
 	static const struct cl_pio pio[] = { { 0, 0x300 }, { 0x300, 0xfd00 } };
 	static const struct cl_irqchip chips[] = { { 0xfec00000, { 0xffffff, 0 }, 0, 0 },
 						   { 0xfec01000, { 0xffffff, 0xff }, 0, 0 } };
-	static const struct cl_pci_device pci[] = { { 0, 0, 0x10, 0 }, { 0, 1, 0x10, 0 } };
+	static const struct cl_pci_device pci[] = { { .devfn = 0x10 },
+						    { .bus = 1, .devfn = 0x10 } };
 
 	blob_begin(b, "machine", CL_CELL_ROOT, 0);
 	f->platform = BLOB_ADD(b, CL_SEC_PLATFORM, platform);
@@ -578,7 +580,14 @@ TEST(pci)
 	struct blob *b = &f->cell;
 
 	WITH(f->pci[1].domain, 1, BAD(b, "PCI device", 1, "domain", 1, 0));
-	WITH(f->pci[1].reserved, 1, BAD(b, "PCI device", 1, "reserved", 1, 0));
+	WITH(f->pci[1].reserved[2], 1, BAD(b, "PCI device", 1, "reserved", 1, 0));
+	/* Its interrupt goes to a pin of the first chip that the config has: that is 3. */
+	WITH(f->pci[1].intx, 3, assert_int_equal(check_blob(b), 0));
+	WITH(f->pci[1].intx, 2, BAD(b, "PCI device", 1, "intx", 2, 0xfec00000));
+	WITH(f->pci[1].intx, 64, BAD(b, "PCI device", 1, "intx", 64, 0xfec00000));
+	WITH(f->pci[1].intx, 131, BAD(b, "PCI device", 1, "intx", 131, 0xfec00000));
+	WITH(f->pci[1].intx, 255, BAD(b, "PCI device", 1, "intx", 255, 0xfec00000));
+	WITH(f->root_pci[1].intx, 3, BAD(&f->root, "PCI device", 1, "intx", 3, 0));
 	WITH(f->pci[1].bus, 0, BAD(b, "PCI device", 1, "devfn", 0x10, 0));
 }
 
@@ -963,7 +972,8 @@ TEST(iommu)
 		  .stream = 0x4000 },
 	};
 	static const struct cl_iommu many[CL_IOMMU_MAX + 1];
-	static const struct cl_pci_device devices[] = { { 0, 0, 0x28, 0 }, { 0, 2, 0xff, 0 } };
+	static const struct cl_pci_device devices[] = { { .devfn = 0x28 },
+							{ .bus = 2, .devfn = 0xff } };
 	struct arm64 *a = calloc(1, sizeof(*a));
 	struct cl_pci_device *device;
 	struct cl_iommu *iommu;
@@ -994,6 +1004,7 @@ TEST(iommu)
 	iommu = BLOB_ADD(b, CL_SEC_IOMMU, two);
 	device = BLOB_ADD(&a->cell, CL_SEC_PCI, devices);
 	assert_int_equal(check_arm64(b), 0);
+	WITH(device[1].intx, 3, BAD_ARM64(&a->cell, "PCI device", 1, "intx", 3, 0));
 	WITH(iommu[1].phys, 0x9060000, BAD_ARM64(b, "IOMMU", 1, "phys", 0x9060000, 0));
 	WITH(iommu[1].first, 0xff, BAD_ARM64(b, "IOMMU", 1, "first", 0xff, 0));
 	WITH(iommu[0].functions, 0, BAD_ARM64(b, "IOMMU", 1, "first", 0x200, 0));

@@ -228,6 +228,50 @@ static void tree_of_a_cell(void **state)
 	end();
 }
 
+/* What Linux' driver makes of a clock: it counts twice; the result is rounded to seconds. */
+static void assert_watchdog(uint32_t timeout_ms, uint32_t seconds)
+{
+	const struct cl_watchdog watchdog[] = { { .timeout_ms = timeout_ms } };
+	const char *node = "/watchdog@113c";
+	uint64_t rate, load;
+
+	begin(CL_CELL_VUART, 3);
+	BLOB_ADD(&blob, CL_SEC_WATCHDOG, watchdog);
+	assert_int_equal(linux_layout(&guest), EXIT_OK);
+	assert_int_equal(exists(node), seconds != 0);
+	if (seconds) {
+		assert_int_equal(offsetof(struct cl_comm, watchdog), 0x13c);
+		CELLS(node, "reg", 0, 0x113c, 0, 0xc04);
+		CELLS(node, "arm,primecell-periphid", 0x141805);
+		assert_string_equal(property(node, "compatible", -1), "arm,sp805");
+		rate = fdt32_ld(property("/watchdog-clk", "clock-frequency", 4));
+		assert_int_equal(fdt32_ld(property("/watchdog-clk", "phandle", 4)),
+				 fdt32_ld(property(node, "clocks", 8)));
+		/* The longest, which is what it takes if asked for more. */
+		assert_int_equal(((2ULL << 32) + rate / 2) / rate, seconds);
+		for (unsigned int wanted = 1; wanted < seconds; wanted++) {
+			load = rate / 2 * wanted - 1;
+			assert_true(load < UINT32_MAX);
+			assert_int_equal(load & 3, CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED);
+		}
+	}
+	end();
+}
+
+static void watchdogs(void **state)
+{
+	(void)state;
+	assert_watchdog(100, 0);
+	assert_watchdog(1999, 0);
+	for (unsigned int seconds = 2; seconds < CL_WATCHDOG_MAX / 1000; seconds += 1 + seconds / 8)
+		assert_watchdog(1000 * seconds + 999 * (seconds % 2), seconds);
+	assert_watchdog(CL_WATCHDOG_MAX, CL_WATCHDOG_MAX / 1000);
+	begin(CL_CELL_VUART, 3);
+	assert_int_equal(linux_layout(&guest), EXIT_OK);
+	assert_false(exists("/watchdog-clk"));
+	end();
+}
+
 /* A tree as a machine has it, with CPUs 0x101 and 0x102 and one cell for each address and size. */
 static void give_tree(unsigned int cells, const uint32_t *cpus, unsigned int count)
 {
@@ -434,9 +478,10 @@ static void compressed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),	   cmocka_unit_test(tree_of_a_cell),
-		cmocka_unit_test(given_tree),	   cmocka_unit_test(refused_trees),
-		cmocka_unit_test(refused_kernels), cmocka_unit_test(compressed),
+		cmocka_unit_test(places),	 cmocka_unit_test(tree_of_a_cell),
+		cmocka_unit_test(watchdogs),	 cmocka_unit_test(given_tree),
+		cmocka_unit_test(refused_trees), cmocka_unit_test(refused_kernels),
+		cmocka_unit_test(compressed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

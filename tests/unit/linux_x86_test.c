@@ -220,13 +220,14 @@ static void acpi(void **state)
 	static unsigned char tables[ACPI_SIZE] __attribute__((aligned(16)));
 	static uint32_t many[2000];
 	const uint32_t ids[] = { 3, 300 };
-	const struct acpi_watchdog none = { 0 }, watchdog = { 3000, 0x8000130 };
+	const struct linux_watchdog none = { 0 }, watchdog = { 3000, 0x8000130 };
+	const struct acpi_pci no_pci = { 0 };
 	static const char *const names[] = { "FACP", "APIC", "WDAT" };
 	uint64_t xsdt, address, where;
 	uint32_t length;
 
 	(void)state;
-	assert_true(acpi_build(tables, 0x50000, ids, 2, &watchdog));
+	assert_true(acpi_build(tables, 0x50000, ids, 2, &watchdog, &no_pci));
 	assert_memory_equal(tables, "RSD PTR ", 8);
 	assert_true(sums_to_zero(tables, 20) && sums_to_zero(tables, 36));
 	memcpy(&xsdt, tables + 24, sizeof(xsdt));
@@ -253,10 +254,230 @@ static void acpi(void **state)
 	}
 	memcpy(&length, tables + xsdt + 4, sizeof(length));
 	assert_int_equal(length, 36 + 3 * 8);
-	assert_true(acpi_build(tables, 0x50000, ids, 2, &none));
+	assert_true(acpi_build(tables, 0x50000, ids, 2, &none, &no_pci));
 	memcpy(&length, tables + xsdt + 4, sizeof(length));
 	assert_int_equal(length, 36 + 2 * 8);
-	assert_false(acpi_build(tables, 0, many, 2000, &none));
+	assert_false(acpi_build(tables, 0, many, 2000, &none, &no_pci));
+}
+
+/* PCI: config, functions and windows, to be spoilt; what the hypervisor says of configuration
+ * space. */
+static struct cl_pci_device *functions;
+static struct cl_memory *regions;
+
+static struct linux_guest pci_guest(void)
+{
+	static const struct cl_memory memory[] = {
+		{ 0, 0x8000000, 0x1000, CL_MEM_READ | CL_MEM_WRITE | CL_MEM_COMM },
+		{ 0xd0000000, 0xe0000000, 0x3000, CL_MEM_READ | CL_MEM_WRITE | CL_MEM_IO },
+		{ 0xd0008010, 0x1200000010, 4, CL_MEM_READ | CL_MEM_IO },
+		{ 0x3000000, 0x9000000, 0x1000, CL_MEM_READ },
+	};
+	static const struct cl_pio ports[] = { { 0xc040, 8 }, { 0xc080, 0x21 } };
+	static const struct cl_pci_device pci[] = { { .bus = 3, .devfn = 0x28, .intx = 21 },
+						    { .bus = 3, .devfn = 0x2b },
+						    { .bus = 3, .devfn = 0xf8, .intx = 16 } };
+	struct linux_guest g = guest();
+
+	blob_begin(&blob, "linux", CL_CELL_VUART, 0x10000);
+	regions = BLOB_ADD(&blob, CL_SEC_MEMORY, memory);
+	BLOB_ADD(&blob, CL_SEC_PIO, ports);
+	functions = BLOB_ADD(&blob, CL_SEC_PCI, pci);
+	g.ecam_phys = 0xb0000000;
+	g.ecam_first_bus = 2;
+	g.ecam_last_bus = 0x7f;
+	return g;
+}
+
+/* The table with this name, by way of the root pointer. */
+static const unsigned char *table(const unsigned char *tables, uint64_t base, const char *name)
+{
+	uint32_t length, own;
+	uint64_t xsdt, address;
+
+	memcpy(&xsdt, tables + 24, sizeof(xsdt));
+	memcpy(&length, tables + (xsdt - base) + 4, sizeof(length));
+	for (uint32_t at = 36; at < length; at += 8) {
+		const unsigned char *found;
+
+		memcpy(&address, tables + (xsdt - base) + at, sizeof(address));
+		found = tables + (address - base);
+		memcpy(&own, found + 4, sizeof(own));
+		assert_true(sums_to_zero(found, own));
+		if (!memcmp(found, name, 4))
+			return found;
+	}
+	return NULL;
+}
+
+/* What ACPICA's disassembler makes of a table, without comments and white space. */
+static const char *disassemble(const unsigned char *bytes)
+{
+	static char directory[] = "/tmp/cloister-aml-XXXXXX", text[200000];
+	char command[256];
+	size_t length;
+	uint32_t size;
+	FILE *file;
+
+	memcpy(directory + sizeof(directory) - 7, "XXXXXX", 6);
+	assert_non_null(mkdtemp(directory));
+	memcpy(&size, bytes + 4, sizeof(size));
+	snprintf(command, sizeof(command), "%s/t.aml", directory);
+	file = fopen(command, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	fclose(file);
+	snprintf(command, sizeof(command),
+		 "cd %s && iasl -d t.aml >log 2>&1 && iasl -tc t.dsl >>log 2>&1; "
+		 "sed 's,//.*,,' t.dsl | tr -d ' \\n\\t'; rm -r %s",
+		 directory, directory);
+	file = popen(command, "r");
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = 0;
+	assert_int_equal(pclose(file), 0);
+	return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		print_error("no '%s' in '%s'\n", part, text);
+	assert_non_null(strstr(text, part));
+}
+
+static void host_bridge(void **state)
+{
+	static unsigned char tables[ACPI_SIZE] __attribute__((aligned(16)));
+	const struct linux_watchdog none = { 0 };
+	const uint32_t ids[] = { 3 };
+	struct linux_guest g = pci_guest();
+	const unsigned char *mcfg;
+	struct acpi_pci pci;
+	const char *text;
+
+	(void)state;
+	assert_int_equal(pci_find(&pci, &g), EXIT_OK);
+	assert_true(acpi_build(tables, 0x50000, ids, 1, &none, &pci));
+	mcfg = table(tables, 0x50000, "MCFG");
+	assert_memory_equal(mcfg + 44, "\0\0\0\xb0\0\0\0\0\0\0\x02\x7f\0\0\0\0", 16);
+	text = disassemble(table(tables, 0x50000, "SSDT"));
+	assert_has(text, "Scope(\\_SB){Device(PCI0){Name(_HID,EisaId(\"PNP0A08\")");
+	assert_has(text, "Name(_CID,EisaId(\"PNP0A03\")");
+	assert_has(text, "Name(_SEG,Zero)Name(_BBN,0x03)");
+	assert_has(text, "WordBusNumber(ResourceProducer,MinFixed,MaxFixed,PosDecode,0x0000,0x0003,"
+			 "0x0003,0x0000,0x0001,,,)");
+	/* As large as the base addresses that the cell sees; memory is not handed out. */
+	assert_has(text, "QWordMemory(ResourceProducer,PosDecode,MinFixed,MaxFixed,NonCacheable,"
+			 "ReadWrite,0x0000000000000000,0x00000000E0000000,0x00000000E0003FFF,"
+			 "0x0000000000000000,0x0000000000004000");
+	assert_has(text, "0x0000001200000010,0x000000120000001F,0x0000000000000000,"
+			 "0x0000000000000010");
+	assert_null(strstr(text, "8000000"));
+	assert_null(strstr(text, "9000000"));
+	assert_has(text, "WordIO(ResourceProducer,MinFixed,MaxFixed,PosDecode,EntireRange,0x0000,"
+			 "0xC040,0xC047,0x0000,0x0008");
+	assert_has(text, "0xC080,0xC0BF,0x0000,0x0040");
+	assert_has(text, "Name(_PRT,Package(0x08)");
+	assert_has(text, "Package(0x04){0x0005FFFF,Zero,Zero,0x15}");
+	assert_has(text, "Package(0x04){0x0005FFFF,0x03,Zero,0x15}");
+	assert_has(text, "Package(0x04){0x001FFFFF,One,Zero,0x10}");
+	assert_has(text, "Device(ECAM){Name(_HID,EisaId(\"PNP0C02\")");
+	assert_has(text, "QWordMemory(ResourceConsumer,PosDecode,MinFixed,MaxFixed,NonCacheable,"
+			 "ReadWrite,0x0000000000000000,0x00000000B0200000,0x00000000B7FFFFFF,"
+			 "0x0000000000000000,0x0000000007E00000");
+
+	/* Configuration space that the cell cannot reach by memory. */
+	for (unsigned int i = 0; i < 3; i++) {
+		g = pci_guest();
+		if (i == 0)
+			g.ecam_phys = 0;
+		else if (i == 1)
+			g.ecam_first_bus = 4;
+		else
+			regions[3].virt = 0xb7fff000;
+		assert_int_equal(pci_find(&pci, &g), EXIT_OK);
+		assert_true(acpi_build(tables, 0x50000, ids, 1, &none, &pci));
+		assert_null(table(tables, 0x50000, "MCFG"));
+		text = disassemble(table(tables, 0x50000, "SSDT"));
+		assert_has(text, "Device(PCI0){Name(_HID,EisaId(\"PNP0A03\")");
+		assert_null(strstr(text, "PNP0C02"));
+	}
+
+	/* The most that fits, and more. */
+	g = pci_guest();
+	assert_int_equal(pci_find(&pci, &g), EXIT_OK);
+	memset(pci.routes, 23, sizeof(pci.routes));
+	for (unsigned int i = 0; i < ACPI_WINDOWS; i++)
+		pci.windows[i] = (struct acpi_window){ false, 0xe0000000 + i * 0x1000, 0x1000 };
+	pci.window_count = ACPI_WINDOWS;
+	assert_true(acpi_build(tables, 0x50000, ids, 1, &none, &pci));
+	text = disassemble(table(tables, 0x50000, "SSDT"));
+	assert_has(text, "0x00000000E003F000");
+	assert_has(text, "Package(0x04){0x001FFFFF,0x03,Zero,0x17}");
+	for (size_t room = 0; room < 200; room++) {
+		uint8_t *data = malloc(room + 1);
+		struct aml aml = { data, 0, room };
+
+		assert_false(aml_build(&aml, &pci));
+		free(data);
+	}
+	/* Without PCI there is nothing of it. */
+	g = guest();
+	blob_begin(&blob, "linux", CL_CELL_VUART, 0x10000);
+	assert_int_equal(pci_find(&pci, &g), EXIT_OK);
+	assert_false(pci.present);
+}
+
+static void pci_refused(const char *text)
+{
+	struct linux_guest g = guest();
+	struct acpi_pci pci;
+
+	message[0] = 0;
+	assert_int_equal(pci_find(&pci, &g), EXIT_REFUSED);
+	assert_has(message, text);
+}
+
+static void pci_configs(void **state)
+{
+	struct linux_guest g = pci_guest();
+	struct cl_memory many[ACPI_WINDOWS + 1] = { 0 };
+	const struct piece *boot, *bios;
+	const struct boot_params *p;
+	bool reserved = false;
+
+	(void)state;
+	functions[1].bus = 0;
+	pci_refused("PCI functions on the buses 3 and 0, expected all on one");
+	pci_guest();
+	functions[0].devfn = 0x30;
+	pci_refused("PCI function 03:05.3 without function 0");
+	pci_guest();
+	functions[1].intx = 20;
+	pci_refused("PCI function 03:05.3 has intx 20, another function of the device 21");
+	pci_guest();
+	for (unsigned int i = 0; i <= ACPI_WINDOWS; i++)
+		many[i] = (struct cl_memory){ 0xd0000000, 0xe0000000 + i * 0x1000, 0x1000,
+					      CL_MEM_READ | CL_MEM_IO };
+	blob_begin(&blob, "linux", CL_CELL_VUART, 0x10000);
+	BLOB_ADD(&blob, CL_SEC_MEMORY, many);
+	functions = BLOB_ADD(&blob, CL_SEC_PCI, ((struct cl_pci_device[]){ { .devfn = 8 } }));
+	pci_refused("more than 64 regions");
+
+	/* In the memory map, and where kernels look for SMBIOS. */
+	g = pci_guest();
+	assert_int_equal(linux_layout(&g), EXIT_OK);
+	boot = find(&g, "boot data");
+	p = (const struct boot_params *)((const char *)boot->data + BOOT_PARAMS);
+	for (unsigned int i = 0; i < p->e820_entries; i++)
+		reserved |= p->e820_table[i].addr == 0xb0200000 &&
+			    p->e820_table[i].size == 0x7e00000 && p->e820_table[i].type == 2;
+	assert_true(reserved);
+	bios = find(&g, "BIOS");
+	assert_memory_equal((const char *)bios->data + (0xf0000 - bios->address), "_SM3_", 5);
+	assert_true(
+		sums_to_zero((const unsigned char *)bios->data + (0xf0000 - bios->address), 24));
 }
 
 int main(void)
@@ -266,6 +487,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(configs, setup, teardown),
 		cmocka_unit_test_setup_teardown(layout, setup, teardown),
 		cmocka_unit_test(acpi),
+		cmocka_unit_test_setup_teardown(host_bridge, setup, teardown),
+		cmocka_unit_test_setup_teardown(pci_configs, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("linux_x86", tests, NULL, NULL);

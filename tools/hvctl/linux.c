@@ -67,6 +67,9 @@ static int layout_and_run(const struct options *o, struct linux_guest *g, size_t
 		return code;
 	g->tsc_khz = r.info.tsc_khz;
 	g->gic = r.info.gic;
+	g->ecam_phys = r.info.ecam_phys;
+	g->ecam_first_bus = r.info.ecam_first_bus;
+	g->ecam_last_bus = r.info.ecam_last_bus;
 	code = find_cpus(&r, g);
 	if (!code)
 		code = linux_layout(g);

@@ -16,6 +16,9 @@ struct linux_guest {
 	uint32_t hw_ids[CL_COMM_MAX_CPUS]; /* of the config's CPUs, as in struct cl_comm */
 	unsigned int cpu_count;
 	struct cl_gic gic; /* arm64 */
+	/* x86: as in struct cl_info */
+	uint64_t ecam_phys;
+	uint32_t ecam_first_bus, ecam_last_bus;
 	const char *kernel_path, *initrd_path, *dtb_path;
 	void *kernel, *initrd, *dtb; /* freed by the caller, may be replaced by another buffer */
 	size_t kernel_size, initrd_size, dtb_size;
@@ -41,5 +44,13 @@ void linux_add(struct linux_guest *g, const char *what, const void *data, size_t
  * LINUX_RAM.
  */
 unsigned int linux_ram(const struct cl_config *config, struct cl_memory *ram, unsigned int max);
+
+struct linux_watchdog {
+	uint32_t timeout_ms; /* 0: there is none */
+	uint64_t address;    /* guest-physical, of struct cl_comm.watchdog */
+};
+
+/* For it: the cell's watchdog. */
+struct linux_watchdog linux_watchdog(const struct cl_config *config);
 
 #endif

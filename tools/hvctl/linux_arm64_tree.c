@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <libfdt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,13 @@
 #define UART_CLOCK  24000000
 #define FIRST_SPI   32
 #define FIRST_PPI   16
-#define KEY_POWER   116 /* Linux: input-event-codes.h */
+#define KEY_POWER   116	     /* Linux: input-event-codes.h */
+#define SP805_ID    0x141805 /* DDI 0270, "Peripheral Identification Registers" */
+#define SP805_SIZE  0xc04    /* from the first to the last register that Linux uses */
+
+_Static_assert(offsetof(struct cl_comm, watchdog) + sizeof(uint32_t) == sizeof(struct cl_comm) &&
+		       sizeof(struct cl_comm) + SP805_SIZE <= 0x1000,
+	       "the SP805's other registers are in the unused rest of the comm region");
 
 /* Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml */
 #define GIC_SPI	       0
@@ -31,7 +38,7 @@
 /* BSA, "PPI assignments": EL1's secure and its own physical timer, the virtual one, EL2's */
 static const uint32_t timers[] = { 29, 30, 27, 26 };
 
-enum { PHANDLE_GIC = 1, PHANDLE_CLOCK };
+enum { PHANDLE_GIC = 1, PHANDLE_CLOCK, PHANDLE_WATCHDOG_CLOCK };
 
 /* A tree that is being written: after the first error nothing is done any more. */
 struct tree {
@@ -150,15 +157,25 @@ static void add_psci(struct tree *t)
 	set_string(t, node, "method", "hvc");
 }
 
-static void add_clock(struct tree *t)
+static void add_clock(struct tree *t, const char *name, uint32_t frequency, uint32_t phandle)
 {
-	int node = add_node(t, 0, "apb-pclk");
+	int node = add_node(t, 0, name);
 
 	set_string(t, node, "compatible", "fixed-clock");
 	set_u32(t, node, "#clock-cells", 0);
-	set_u32(t, node, "clock-frequency", UART_CLOCK);
-	set_string(t, node, "clock-output-names", "clk24mhz");
-	set_u32(t, node, "phandle", PHANDLE_CLOCK);
+	set_u32(t, node, "clock-frequency", frequency);
+	set_string(t, node, "clock-output-names", name);
+	set_u32(t, node, "phandle", phandle);
+}
+
+/* A device with the clock that its registers need, which is also the one that it counts by. */
+static void set_primecell(struct tree *t, int node, const char *compatible, size_t size,
+			  const char *clock_names, size_t names_size, uint32_t clock)
+{
+	set(t, node, "compatible", compatible, size);
+	append_number(t, node, "clocks", 1, clock);
+	append_number(t, node, "clocks", 1, clock);
+	set(t, node, "clock-names", clock_names, names_size);
 }
 
 static void add_uart(struct tree *t)
@@ -167,12 +184,38 @@ static void add_uart(struct tree *t)
 	static const char clock_names[] = "uartclk\0apb_pclk";
 	int node = add_at(t, "serial", CL_VUART_ADDRESS);
 
-	set(t, node, "compatible", compatible, sizeof(compatible));
+	set_primecell(t, node, compatible, sizeof(compatible), clock_names, sizeof(clock_names),
+		      PHANDLE_CLOCK);
 	append_range(t, node, CL_VUART_ADDRESS, CL_VUART_SIZE);
 	append_interrupt(t, node, CL_VUART_INTID, LEVEL_HIGH);
-	append_number(t, node, "clocks", 1, PHANDLE_CLOCK);
-	append_number(t, node, "clocks", 1, PHANDLE_CLOCK);
-	set(t, node, "clock-names", clock_names, sizeof(clock_names));
+}
+
+/*
+ * The comm region's word as the first register of an SP805, WDTLOAD: to kick, Linux writes to it
+ * how long the counter is to count twice, less one. With a frequency that is a multiple of 8 that
+ * number ends in CL_WATCHDOG_ARMED | CL_WATCHDOG_KICKED, as does the largest, to which Linux
+ * limits it: and that is the config's time, in whole seconds. Linux' writes to the other registers
+ * are to the page's unused rest, behind that word. The identification is not read but stands here.
+ */
+static void add_watchdog(struct tree *t, const struct linux_watchdog *watchdog)
+{
+	static const char compatible[] = "arm,sp805\0arm,primecell";
+	static const char clock_names[] = "wdog_clk\0apb_pclk";
+	uint32_t seconds = watchdog->timeout_ms / 1000;
+	uint64_t frequency;
+	int node;
+
+	if (seconds < 2)
+		return; /* no frequency of 32 bits makes the longest time so short */
+	frequency = (2ULL << 32) / seconds;
+	if (frequency > UINT32_MAX)
+		frequency = UINT32_MAX;
+	add_clock(t, "watchdog-clk", (uint32_t)frequency & ~7U, PHANDLE_WATCHDOG_CLOCK);
+	node = add_at(t, "watchdog", watchdog->address);
+	set_primecell(t, node, compatible, sizeof(compatible), clock_names, sizeof(clock_names),
+		      PHANDLE_WATCHDOG_CLOCK);
+	set_u32(t, node, "arm,primecell-periphid", SP805_ID);
+	append_range(t, node, watchdog->address, SP805_SIZE);
 }
 
 /* A key of which nothing is known but the interrupt: Linux' binding input/gpio-keys.yaml. */
@@ -199,6 +242,8 @@ static void name_console(struct tree *t)
 /* Everything but what a given tree gets, too. */
 static void write_new(struct tree *t, const struct linux_guest *g)
 {
+	const struct linux_watchdog watchdog = linux_watchdog(g->config);
+
 	keep(t, fdt_create_empty_tree(t->fdt, ROOM));
 	set_u32(t, 0, "#address-cells", 2);
 	set_u32(t, 0, "#size-cells", 2);
@@ -209,8 +254,9 @@ static void write_new(struct tree *t, const struct linux_guest *g)
 		name_console(t);
 		add_uart(t);
 		add_button(t);
-		add_clock(t);
+		add_clock(t, "apb-pclk", UART_CLOCK, PHANDLE_CLOCK);
 	}
+	add_watchdog(t, &watchdog);
 	add_psci(t);
 	add_timer(t, &g->gic);
 	add_gic(t, &g->gic);

@@ -5,8 +5,8 @@
  *
  *	0		zeros: nothing that could be taken for BIOS data
  *	entry		linux_x86_boot.h
- *	0x9f000 - 1 MiB	not for use: zeros, nothing that could be taken for BIOS tables, and what
- *			asks for a restart where a BIOS would
+ *	0x9f000 - 1 MiB	not for use: zeros, of BIOS tables SMBIOS if there is PCI, and what asks for
+ *			a restart where a BIOS would
  *	kernel		where it prefers to be, or else as low as it can
  *	initrd		at the end of a piece of RAM
  */
@@ -41,6 +41,7 @@ struct layout {
 	unsigned int ram_count;
 	struct bzimage image;
 	uint64_t entry, kernel, initrd;
+	struct acpi_pci pci;
 };
 
 static uint64_t align_up(uint64_t value, uint64_t to)
@@ -170,6 +171,9 @@ static void fill_memory_map(struct boot_params *p, const struct layout *l,
 		if (region.flags & CL_MEM_COMM)
 			e820_add(p, region.virt, region.virt + region.size, E820_RESERVED);
 	}
+	if (l->pci.ecam_phys)
+		e820_add(p, l->pci.ecam_phys + l->pci.ecam_first_bus * MIB,
+			 l->pci.ecam_phys + (l->pci.ecam_last_bus + 1) * MIB, E820_RESERVED);
 }
 
 static void fill_params(struct boot_params *p, const struct layout *l, const struct linux_guest *g)
@@ -199,30 +203,9 @@ static void fill_page_tables(char *block, uint64_t address)
 		pd[i] = ((uint64_t)i << 21) | LARGE_ENTRY;
 }
 
-static struct acpi_watchdog find_watchdog(const struct cl_config *config)
-{
-	const struct cl_section *section = cl_find_section(config, CL_SEC_WATCHDOG);
-	struct acpi_watchdog found = { 0 };
-	struct cl_watchdog watchdog;
-	struct cl_memory region;
-	uint32_t i;
-
-	if (!section)
-		return found;
-	cl_get_entry(section, 0, &watchdog, sizeof(watchdog));
-	found.timeout_ms = watchdog.timeout_ms;
-	section = cl_find_section(config, CL_SEC_MEMORY);
-	for (i = 0; i < section->count; i++) {
-		cl_get_entry(section, i, &region, sizeof(region));
-		if (region.flags & CL_MEM_COMM)
-			found.address = region.virt + offsetof(struct cl_comm, watchdog);
-	}
-	return found;
-}
-
 static int fill_boot(const struct layout *l, const struct linux_guest *g)
 {
-	const struct acpi_watchdog watchdog = find_watchdog(g->config);
+	const struct linux_watchdog watchdog = linux_watchdog(g->config);
 	uint64_t kernel = l->kernel + 0x200; /* the 64-bit entry */
 	uint32_t base = (uint32_t)l->entry;
 
@@ -233,8 +216,11 @@ static int fill_boot(const struct layout *l, const struct linux_guest *g)
 	fill_params((struct boot_params *)(boot + BOOT_PARAMS), l, g);
 	memcpy(boot + BOOT_CMDLINE, g->cmdline, strlen(g->cmdline) + 1);
 	fill_page_tables(boot, l->entry);
-	if (!acpi_build(boot + BOOT_ACPI, l->entry + BOOT_ACPI, g->hw_ids, g->cpu_count, &watchdog))
-		return fail(EXIT_REFUSED, "config: %u CPUs are too many for the tables of a kernel",
+	if (!acpi_build(boot + BOOT_ACPI, l->entry + BOOT_ACPI, g->hw_ids, g->cpu_count, &watchdog,
+			&l->pci))
+		return fail(EXIT_REFUSED,
+			    "config: %u CPUs and the PCI devices are too much for the tables of a "
+			    "kernel",
 			    g->cpu_count);
 	return EXIT_OK;
 }
@@ -287,6 +273,8 @@ int linux_layout(struct linux_guest *g)
 	if (!code)
 		code = check_config(l, g);
 	if (!code)
+		code = pci_find(&l->pci, g);
+	if (!code)
 		code = place_kernel(l, g);
 	if (!code)
 		code = place_initrd(l, g);
@@ -295,6 +283,8 @@ int linux_layout(struct linux_guest *g)
 	if (code)
 		return code;
 	memcpy(bios + (RESET_VECTOR - LOW_END), linux_reset, linux_reset_size);
+	if (l->pci.present)
+		smbios_build(bios + (SMBIOS_ADDRESS - LOW_END), SMBIOS_ADDRESS);
 	linux_add(g, "BIOS data area", bios_data, PAGE, 0);
 	linux_add(g, "BIOS", bios, LEGACY_SIZE, LOW_END);
 	linux_add(g, "boot data", boot, BOOT_SIZE, l->entry);

@@ -20,18 +20,49 @@ int bzimage_read(const char *path, const void *file, size_t size, struct bzimage
 /* linux_x86_acpi.c */
 #define ACPI_SIZE 0x4000
 
-struct acpi_watchdog {
-	uint32_t timeout_ms; /* 0: there is none */
-	uint64_t address;    /* guest-physical, of struct cl_comm.watchdog */
+#define ACPI_WINDOWS 64
+#define ACPI_DEVICES 32 /* of a bus */
+
+/* What a host bridge hands out: addresses as the cell sees them, or I/O ports. */
+struct acpi_window {
+	bool ports;
+	uint64_t start, size;
+};
+
+struct acpi_pci {
+	bool present;
+	uint8_t bus;		      /* the only one */
+	uint8_t routes[ACPI_DEVICES]; /* pin of the IOAPIC, 0: no interrupt */
+	struct acpi_window windows[ACPI_WINDOWS];
+	unsigned int window_count;
+	uint64_t ecam_phys; /* where bus 0 is or would be, 0: not there for the cell */
+	uint8_t ecam_first_bus, ecam_last_bus;
 };
 
 /*
  * ACPI tables of a machine that has these CPUs (APIC ids), the virtual UART, the power button, the
- * watchdog and nothing else, to be at a guest-physical address; the root pointer comes first.
- * False: they need more than ACPI_SIZE bytes.
+ * watchdog, PCI functions and nothing else, to be at a guest-physical address; the root pointer
+ * comes first. False: they need more than ACPI_SIZE bytes.
  */
 bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count,
-		const struct acpi_watchdog *watchdog);
+		const struct linux_watchdog *watchdog, const struct acpi_pci *pci);
+
+/* linux_x86_pci.c: the PCI functions of the config. EXIT_OK, or another code, and why is said. */
+int pci_find(struct acpi_pci *pci, const struct linux_guest *g);
+
+/* linux_x86_aml.c */
+struct aml {
+	uint8_t *data;
+	size_t size, room; /* nothing is written beyond room */
+};
+
+/* The host bridge, for an SSDT. False: there is too little room. */
+bool aml_build(struct aml *aml, const struct acpi_pci *pci);
+
+/* linux_x86_smbios.c: to be at a guest-physical address that kernels look at */
+#define SMBIOS_ADDRESS 0xf0000
+#define SMBIOS_SIZE    0x100
+void smbios_build(void *buffer, uint64_t address);
 
 /*
  * linux_x86_entry.S: from the state in which a cell starts into a 64-bit kernel. At these offsets

@@ -11,6 +11,7 @@
 #define BYTE_ACCESS   1
 #define DWORD_ACCESS  3
 #define DSDT_PLACE    0x400 /* bytes; iasl decides how many of them are used */
+#define SSDT_PLACE    0x1800
 
 struct __attribute__((packed)) table {
 	char signature[4];
@@ -41,7 +42,7 @@ struct __attribute__((packed)) rsdp {
 
 struct __attribute__((packed)) xsdt {
 	struct table head;
-	uint64_t tables[3];
+	uint64_t tables[5];
 };
 
 /* 5.2.9; what a hardware-reduced machine ignores is not named */
@@ -136,6 +137,17 @@ enum { WDAT_READ_VALUE = 0, WDAT_WRITE_VALUE = 2, WDAT_PRESERVE = 0x80 };
 #define WDAT_NO_PCI  0xff
 #define WDAT_ENABLED 1
 
+/* PCI Firmware Specification 3.3, table 4-2 */
+struct __attribute__((packed)) mcfg {
+	struct table head;
+	uint8_t reserved[8];
+	uint64_t address; /* where bus 0 is or would be */
+	uint16_t segment;
+	uint8_t first_bus, last_bus;
+	uint8_t reserved2[4];
+};
+_Static_assert(sizeof(struct mcfg) == 60, "MCFG");
+
 enum { MADT_APIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
 
 #define APIC_ADDRESS 0xfee00000U
@@ -229,7 +241,7 @@ static size_t build_madt(struct madt *m, size_t room, const uint32_t *apic_ids, 
 }
 
 /* All actions read or write the word in the comm region: the time of the countdown is fixed. */
-static void build_wdat(struct wdat *w, const struct acpi_watchdog *watchdog)
+static void build_wdat(struct wdat *w, const struct linux_watchdog *watchdog)
 {
 	static const struct {
 		uint8_t action, instruction;
@@ -269,18 +281,41 @@ static void build_wdat(struct wdat *w, const struct acpi_watchdog *watchdog)
 	end(&w->head, sizeof(*w));
 }
 
+static void build_mcfg(struct mcfg *m, const struct acpi_pci *pci)
+{
+	begin(&m->head, "MCFG", 1);
+	m->address = pci->ecam_phys;
+	m->first_bus = pci->ecam_first_bus;
+	m->last_bus = pci->ecam_last_bus;
+	end(&m->head, sizeof(*m));
+}
+
+static bool build_ssdt(struct table *t, const struct acpi_pci *pci)
+{
+	struct aml aml = { (uint8_t *)(t + 1), 0, SSDT_PLACE - sizeof(*t) };
+
+	if (!aml_build(&aml, pci))
+		return false;
+	begin(t, "SSDT", 2);
+	end(t, sizeof(*t) + aml.size);
+	return true;
+}
+
 bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsigned int count,
-		const struct acpi_watchdog *watchdog)
+		const struct linux_watchdog *watchdog, const struct acpi_pci *pci)
 {
 	struct {
 		struct rsdp rsdp __attribute__((aligned(16)));
 		struct xsdt xsdt __attribute__((aligned(16)));
 		struct fadt fadt __attribute__((aligned(16)));
 		struct wdat wdat __attribute__((aligned(16)));
+		struct mcfg mcfg __attribute__((aligned(16)));
+		char ssdt[SSDT_PLACE] __attribute__((aligned(16)));
 		char dsdt[DSDT_PLACE] __attribute__((aligned(16)));
 		char madt[] __attribute__((aligned(16)));
 	} *tables = buffer;
 	size_t room = ACPI_SIZE - offsetof(__typeof__(*tables), madt);
+	unsigned int number = 0;
 
 	if (linux_dsdt_size > sizeof(tables->dsdt))
 		return false;
@@ -290,14 +325,22 @@ bool acpi_build(void *buffer, uint64_t address, const uint32_t *apic_ids, unsign
 	memcpy(tables->dsdt, linux_dsdt, linux_dsdt_size);
 	build_fadt(&tables->fadt, address + offsetof(__typeof__(*tables), dsdt));
 	begin(&tables->xsdt.head, "XSDT", 1);
-	tables->xsdt.tables[0] = address + offsetof(__typeof__(*tables), fadt);
-	tables->xsdt.tables[1] = address + offsetof(__typeof__(*tables), madt);
+	tables->xsdt.tables[number++] = address + offsetof(__typeof__(*tables), fadt);
+	tables->xsdt.tables[number++] = address + offsetof(__typeof__(*tables), madt);
 	if (watchdog->timeout_ms) {
 		build_wdat(&tables->wdat, watchdog);
-		tables->xsdt.tables[2] = address + offsetof(__typeof__(*tables), wdat);
+		tables->xsdt.tables[number++] = address + offsetof(__typeof__(*tables), wdat);
 	}
-	end(&tables->xsdt.head,
-	    offsetof(struct xsdt, tables) + (watchdog->timeout_ms ? 3 : 2) * sizeof(uint64_t));
+	if (pci->present) {
+		if (!build_ssdt((struct table *)tables->ssdt, pci))
+			return false;
+		tables->xsdt.tables[number++] = address + offsetof(__typeof__(*tables), ssdt);
+	}
+	if (pci->ecam_phys) {
+		build_mcfg(&tables->mcfg, pci);
+		tables->xsdt.tables[number++] = address + offsetof(__typeof__(*tables), mcfg);
+	}
+	end(&tables->xsdt.head, offsetof(struct xsdt, tables) + number * sizeof(uint64_t));
 	memcpy(tables->rsdp.signature, "RSD PTR ", 8);
 	memcpy(tables->rsdp.oem, "CLSTR ", 6);
 	tables->rsdp.revision = 2;

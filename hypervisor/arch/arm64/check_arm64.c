@@ -350,6 +350,11 @@ int arm64_check_region(struct check *c, const struct cl_memory *m)
 	return err ? err : check_iommu_hole(c, m);
 }
 
+int arm64_check_function(struct check *c, const struct cl_pci_device *f)
+{
+	return f->intx ? refuse(c, "intx", f->intx, 0, "@: it is for x86") : 0;
+}
+
 /* The interrupts of virtual UART and power button have the numbers of hardware's. */
 static int check_vuart(struct check *c)
 {

@@ -136,6 +136,18 @@ void arch_cell_entry(struct cell *cell, struct arch_start *start)
 void arch_fill_comm(struct cl_comm *comm)
 {
 	gic_fill_comm(comm);
+	/* Its CPUs may read it before they have caches on. */
+	arch_sync_uncached(comm, PAGE_SIZE);
+}
+
+/*
+ * Where types are not forced (wants_forced_types()), an access of the guest as to a device does not
+ * look into caches, in which this CPU has the same memory (DDI 0487, "Mismatched memory
+ * attributes").
+ */
+void arch_sync_uncached(const volatile void *start, uint64_t size)
+{
+	flush_caches(start, size);
 }
 
 void arch_stop_devices(const struct cell *cell)
@@ -485,4 +497,13 @@ uint32_t arch_pci_access(uint32_t bdf, unsigned int offset, unsigned int size, b
 			 uint32_t value)
 {
 	return pci_ecam_access(bdf, offset, size, write, value);
+}
+
+/* Messages go to an ITS, which is root's alone. */
+bool arch_msi_allowed(const struct cell *cell, uint64_t address, uint16_t data)
+{
+	(void)cell;
+	(void)address;
+	(void)data;
+	return false;
 }

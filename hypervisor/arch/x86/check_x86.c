@@ -69,6 +69,25 @@ int x86_check_region(struct check *c, const struct cl_memory *m)
 	return 0;
 }
 
+/* The pin is one of this config's own. */
+int x86_check_function(struct check *c, const struct cl_pci_device *f)
+{
+	const struct cl_section *section = cl_find_section(c->config, CL_SEC_IRQCHIP);
+	struct cl_irqchip chip;
+	uint32_t i;
+
+	if (!f->intx)
+		return 0;
+	if (is_root(c))
+		return refuse(c, "intx", f->intx, 0, "@: it is for cells other than root");
+	cl_for_each(section, i, chip)
+		if (chip.address == CL_VUART_CHIP && f->intx < CHIP_PINS &&
+		    chip.pins[f->intx / 64] >> f->intx % 64 & 1)
+			return 0;
+	return refuse(c, "intx", f->intx, CL_VUART_CHIP,
+		      "a pin that the config has of the interrupt controller at @, or 0");
+}
+
 static struct range pio_range(const struct cl_pio *pio)
 {
 	return (struct range){ pio->base, pio->length };

@@ -120,8 +120,7 @@ bool ioapic_entry_allowed(const struct cell *cell, unsigned int index, uint32_t 
 			  uint32_t other_half)
 {
 	uint32_t low = index & 1 ? other_half : value, high = index & 1 ? value : other_half;
-	unsigned int dest = high >> 24;
-	bool own_cpu = cpu_of_apic_id[dest] != 0xff && cell_has_cpu(cell, cpu_of_apic_id[dest]);
+	bool own_cpu = cell_has_apic(cell, (uint8_t)(high >> 24));
 
 	if (cell == &root_cell) {
 		if (low & IOAPIC_MASKED || high & ENTRY_REMAPPABLE)

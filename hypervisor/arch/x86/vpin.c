@@ -45,12 +45,12 @@ void vpin_reset(struct cell *cell)
  */
 static bool raise(const struct cell *cell, const struct virtual_pin *pin)
 {
-	unsigned int cpu = cpu_of_apic_id[pin->entry[1] >> 24];
+	uint8_t id = (uint8_t)(pin->entry[1] >> 24);
 
 	if (pin->entry[0] & IOAPIC_MASKED || ENTRY_VECTOR(pin->entry[0]) < FIRST_VECTOR ||
-	    cpu == 0xff || !cell_has_cpu(cell, cpu))
+	    !cell_has_apic(cell, id))
 		return false;
-	apic_send_fixed(&cpus[cpu], ENTRY_VECTOR(pin->entry[0]));
+	apic_send_fixed(&cpus[cpu_of_apic_id[id]], ENTRY_VECTOR(pin->entry[0]));
 	return true;
 }
 

@@ -4,7 +4,7 @@
  * "edu"). Command line: what= one of
  *
  *   pci	writes to all registers of all functions, by ports and by ECAM; its own function's
- *		base addresses, capabilities and identity must stay
+ *		base addresses, capabilities and identity must stay; messages (MSI) to others
  *   ioapic	all registers, values and pins; its own pin stays fixed, physical, to its own CPU
  *   mmio	every form of MOV, with registers that answer: must work as on hardware
  *   insn n=N	an instruction that is not emulated, on those registers: ends the cell
@@ -22,7 +22,9 @@
 #define MASKED	   0x10000U
 #define EDU_ID	   0x11e81234U
 
-static uint8_t own;
+#define MSI_ENABLE 0x10000U
+
+static uint8_t own, message; /* its function, and where the MSI capability is in there */
 
 static uintptr_t ecam(uint32_t devfn, int32_t offset)
 {
@@ -30,10 +32,55 @@ static uintptr_t ecam(uint32_t devfn, int32_t offset)
 }
 
 /* Command, cache line size, latency timer, interrupt line, and what the device itself changes:
- * status. */
+ * status. The message, as long as it is not sent. */
 static bool may_change(uint32_t offset)
 {
-	return offset == 0x04 || offset == 0x0c || offset == 0x3c;
+	return offset == 0x04 || offset == 0x0c || offset == 0x3c ||
+	       (offset >= message && offset < message + 16U);
+}
+
+static bool messages_are_on(void)
+{
+	return pci_read(0, own, message) & MSI_ENABLE;
+}
+
+/* To this address with this data; none of the attacks is allowed, so it must not be on then. */
+static void send(uint32_t address, uint32_t high, uint32_t data)
+{
+	pci_write(0, own, message + 4, address);
+	pci_write(0, own, message + 8, high);
+	pci_write(0, own, message + 12, data);
+	pci_write(0, own, message, MSI_ENABLE | 0x500000);
+	expect_refused(!messages_are_on(), "message", address, data);
+}
+
+static void messages(void)
+{
+	uint32_t self = 0xfee00000 | apic_id() << 12, i;
+
+	for (i = 0; i < 256; i++)
+		if (i != apic_id())
+			send(0xfee00000 | i << 12, 0, 0x50);
+	for (i = 2; i < 64; i++)
+		if (i < 12 || i > 19)
+			send(i < 32 ? self ^ 1U << i : self, i < 32 ? 0 : 1U << (i - 32), 0x50);
+	for (i = 0; i < 256; i++)
+		if ((i & 7) > 1 || i & 0xb8)
+			send(self, 0, i << 8 | 0x50);
+	for (i = 0; i < 32; i++)
+		send(self, 0, i);
+	/* What is allowed is not any more when it changes. */
+	pci_write(0, own, message + 8, 0);
+	pci_write(0, own, message + 12, 0x50);
+	pci_write(0, own, message, MSI_ENABLE);
+	expect_refused(messages_are_on(), "own message", self, 0x50);
+	for (i = 2; i < 32; i++) {
+		pci_write(0, own, message + 4, self ^ 1U << i);
+		if (i < 12 || i > 19)
+			expect_refused(pci_read(0, own, message + 4) == self, "address", i, 0);
+		pci_write(0, own, message + 4, self);
+	}
+	pci_write(0, own, message, 0);
 }
 
 static void pci(void)
@@ -41,6 +88,8 @@ static void pci(void)
 	static const uint32_t values[] = { ~0U, 0, 0x5a5a5a5a };
 	uint32_t before[64], devfn, offset, i;
 
+	message = pci_read(0, own, 0x34) & 0xfc;
+	expect_refused((pci_read(0, own, message) & 0xff) == 5, "list of capabilities", message, 0);
 	for (offset = 0; offset < 256; offset += 4)
 		before[offset / 4] = pci_read(0, own, (uint8_t)offset);
 	for (devfn = 0; devfn < 256; devfn++) {
@@ -49,9 +98,10 @@ static void pci(void)
 				pci_write(0, (uint8_t)devfn, (uint8_t)offset, values[i]);
 				mmio_write32(ecam(devfn, (int32_t)offset), values[i]);
 				if (devfn == own)
-					expect_refused(may_change(offset) ||
-							       pci_read(0, own, (uint8_t)offset) ==
-								       before[offset / 4],
+					expect_refused(!messages_are_on() &&
+							       (may_change(offset) ||
+								pci_read(0, own, (uint8_t)offset) ==
+									before[offset / 4]),
 						       "own register", offset, values[i]);
 				else
 					expect_refused(
@@ -79,6 +129,7 @@ static void pci(void)
 		outl(0xcfc, (uint32_t)random64());
 		expect_refused(inl(0xcfc) == ~0U, "PCI address", address, 0);
 	}
+	messages();
 	for (offset = 0; offset < 256; offset += 4)
 		if (may_change(offset))
 			pci_write(0, own, (uint8_t)offset, before[offset / 4]);

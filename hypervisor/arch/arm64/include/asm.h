@@ -126,13 +126,26 @@ static inline void own_page_unmapped(uint64_t address)
 		     : "memory");
 }
 
+/* No line of a data cache is shorter than 16 bytes (CTR_EL0.DminLine). */
+#define FOR_EACH_LINE(operation, start, size)                                                    \
+	do {                                                                                     \
+		for (uint64_t at_ = (uint64_t)(start) & ~15UL; at_ < (uint64_t)(start) + (size); \
+		     at_ += 16)                                                                  \
+			asm volatile("dc " operation ", %0" : : "r"(at_) : "memory");            \
+		asm volatile("dsb sy" : : : "memory");                                           \
+	} while (0)
+
 /* What is in caches is visible to devices that do not look into them (DC CVAC). */
 static inline void clean_caches(const volatile void *start, uint64_t size)
 {
-	/* No line of a data cache is shorter than 16 bytes (CTR_EL0.DminLine). */
-	for (uint64_t at = (uint64_t)start & ~15UL; at < (uint64_t)start + size; at += 16)
-		asm volatile("dc cvac, %0" : : "r"(at) : "memory");
+	FOR_EACH_LINE("cvac", start, size);
+}
+
+/* The same, and the next look is at memory (DC CIVAC). */
+static inline void flush_caches(const volatile void *start, uint64_t size)
+{
 	asm volatile("dsb sy" : : : "memory");
+	FOR_EACH_LINE("civac", start, size);
 }
 
 /* All CPUs of the caller's cell forget what they have cached of stage 2. */

@@ -175,6 +175,14 @@ void apic_mmio_write(unsigned int offset, uint32_t value);
 uint32_t apic_mmio_read(unsigned int offset);
 extern uint8_t cpu_of_apic_id[256]; /* 0xff: none */
 
+/* Is this the local APIC of one of the cell's CPUs? */
+static inline bool cell_has_apic(const struct cell *cell, uint8_t id)
+{
+	unsigned int cpu = cpu_of_apic_id[id];
+
+	return cpu != 0xff && cell_has_cpu(cell, cpu);
+}
+
 /* pio.c */
 void pio_init_cell(struct cell *cell);
 void pio_move(const struct cell *cell, bool to_cell); /* between root and the cell */
