@@ -131,9 +131,13 @@ setup:
 	@scripts/setup
 
 kernels: setup
-	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) && \
-		scripts/fetch-kernel --arch $(arch) --guest $(GUESTS_$(arch)) &&) :
-	@$(if $(filter x86,$(ARCHS)),scripts/fetch-programs && scripts/fetch-bochs)
+	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) $(KERNELS_$(arch)) &&) :
+	@$(if $(filter x86,$(ARCHS)),scripts/fetch-bochs)
+
+# What only runs in cells
+guests: kernels
+	@$(foreach arch,$(ARCHS),scripts/fetch-kernel --arch $(arch) --guest $(GUESTS_$(arch)) && \
+		scripts/fetch-programs --arch $(arch) &&) :
 
 # In steps: nothing can be built before the setup.
 built: kernels
@@ -141,13 +145,13 @@ built: kernels
 		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools icount || exit 1; \
 	done
 
-test: built fuzz-targets
+test: built guests fuzz-targets
 	@scripts/run-tests $(UNIT) fuzz system -- $(T)
 
 unit: setup
 	@scripts/run-tests $(UNIT)
 
-system: built
+system: built guests
 	@scripts/run-tests system -- $(T)
 
 # Fuzz targets, as FUZZ="config uart", and seconds for each; "make test" runs all for 60 s each.
@@ -163,10 +167,11 @@ fuzz-targets: setup
 # CPU=intel: an x86 machine with a CPU of Intel's
 CPU :=
 
+demo: ARCHS := $(ARCH)
 demo: built
 	@scripts/demo $(or $(CPU),$(ARCH))
 
-bench: built
+bench: built guests
 	@$(MAKE) --no-print-directory ARCH=arm64 built
 	@scripts/bench
 
@@ -250,8 +255,8 @@ help:
 	@echo "  distclean      remove build/"
 	@echo "Testing; these install packages and download kernels where missing:"
 	@echo "  setup          only install the packages"
-	@echo "  kernels        only download the kernels (of x86 $(KERNELS_x86), of arm64 $(KERNELS_arm64); for cells"
-	@echo "                 also $(GUESTS_x86), of arm64 $(GUESTS_arm64))"
+	@echo "  kernels        only download the kernels (of x86 $(KERNELS_x86), of arm64 $(KERNELS_arm64))"
+	@echo "  guests         and those for cells (of x86 $(GUESTS_x86), of arm64 $(GUESTS_arm64)), and programs"
 	@echo "  test           unit tests, fuzz targets (FUZZ_TIME=60 seconds each) and system tests;"
 	@echo "                 T='...' further arguments for pytest"
 	@echo "  unit, system   one of them"
@@ -268,4 +273,4 @@ help:
 FORCE:
 
 .PHONY: all $(SUBDIRS) fault-inject menuconfig defconfig need-kconfiglib modules test-modules icount static-tools static-hvctl setup \
-	kernels built demo bench test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE
+	kernels guests built demo bench test unit system fuzz fuzz-targets format-check lint lint-cppcheck install clean distclean help FORCE

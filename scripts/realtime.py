@@ -7,7 +7,6 @@ import json
 import re
 import sys
 
-import blobs
 import guest_linux
 import initramfs
 from machine import Machine
@@ -22,6 +21,14 @@ CYCLICTEST = f"cyclictest --quiet --mlockall --priority=90 --interval=1000 --dur
 STRESS = "taskset 3 stress-ng --cpu 2 --switch 1 --vm 1 --vm-bytes 32M --quiet >/tmp/stress-ng 2>&1 &"
 PROGRAMS = ("usr/bin/cyclictest", "usr/bin/stress-ng")
 TIMEOUT = 600
+# (title, options of the machine, with -icount, seconds of each look)
+MACHINES = {
+    "x86": (("x2apic", {"apic": "x2apic"}, False, 30), ("xapic, -icount", {"apic": "xapic"}, True, 10)),
+    "arm64": (("GICv3", {"arch": "arm64"}, False, 30), ("GICv3, -icount", {"arch": "arm64"}, True, 10)),
+}
+# The line of the timer's interrupts.
+TIMER = {"x86": "LOC", "arm64": r"\d+(?=:.*arch_timer)"}
+ARM64_HEADING = "### arm64"
 # What each reason for an exit is, in a Linux cell.
 REASONS = {
     "icr": "an interrupt from one of the cell's CPUs to the other: wake-ups, and RCU's and the scheduler's requests. The "
@@ -30,12 +37,21 @@ REASONS = {
              "and one for each deadline that is set, an interrupt to another CPU two and one at its end.",
     "pio": "the virtual UART: what the shell and cyclictest print.",
     "cpuid": "each start of a program: the dynamic loader asks which instructions there are.",
+    "interrupt": "an interrupt on its way to the cell, nearly always its timer's: the hypervisor takes it and writes it into a "
+                 "list register. What the kernel does with the interrupt then, up to its end, has no exit.",
+    "sgi": "an interrupt from one of the cell's CPUs to the other: what `icr` is on x86.",
+    "kick": "the other end of an `sgi`: the hypervisor's own interrupt to the CPU that is meant, which finds there what is to be "
+            "handed on; also how root presses a key on the cell's console.",
+    "mmio": "the virtual UART: what the shell and cyclictest print.",
+    "gicd": "registers of the distributor: the UART's interrupt is masked and unmasked.",
 }
 
 
-def machine(name, kernel, apic, icount, files, cpus=4):
-    return Machine(initramfs.BUILD / "bench" / f"realtime-{name}", kernel=kernel, apic=apic, icount=icount, cpus=cpus,
-                   files=files | initramfs.programs(*PROGRAMS))
+def machine(name, kernel, options, icount, files, cpus=4):
+    arch = options.get("arch", "x86")
+    name = "-".join(["realtime", name, *options.values(), *(["icount"] if icount else [])])
+    return Machine(initramfs.BUILD / "bench" / name, kernel=kernel, icount=icount, cpus=cpus,
+                   files=files | initramfs.programs(arch, *PROGRAMS), **options)
 
 
 def latencies(output):
@@ -72,18 +88,18 @@ def during(m, action, seconds):
     return difference(before, exits(m), seconds), result
 
 
-def timer_interrupts(run, seconds):
+def timer_interrupts(arch, run, seconds):
     """Of each of two CPUs, for each second without work."""
-    before, after = (re.search(r"LOC: +(\d+) +(\d+)", run(f"sleep {wait}; cat /proc/interrupts", TIMEOUT)).groups()
+    before, after = (re.search(rf"^ *{TIMER[arch]}: +(\d+) +(\d+)", run(f"sleep {wait}; cat /proc/interrupts", TIMEOUT), re.M).groups()
                      for wait in (5, seconds))
     return [(int(new) - int(old)) / seconds for old, new in zip(before, after)]
 
 
-def native(apic, icount, seconds):
+def native(options, icount, seconds):
     """The kernel without Cloister: ({load: latencies}, timer interrupts if the machine has as many CPUs as the cell)"""
-    with machine(f"small-{apic}", KERNEL, apic, icount, {}, len(CPUS)) as m:
-        timer = timer_interrupts(m.check, seconds)
-    with machine(f"native-{apic}", KERNEL, apic, icount, {}) as m:
+    with machine("small", KERNEL, options, icount, {}, len(CPUS)) as m:
+        timer = timer_interrupts(m.arch, m.check, seconds)
+    with machine("native", KERNEL, options, icount, {}) as m:
         command = CYCLICTEST + ",".join(map(str, CPUS))
         idle = latencies(m.check(command, TIMEOUT))
         with stress(m):
@@ -98,18 +114,19 @@ def quietly(m, shell, command):
     return shell.run("cat /tmp/output", TIMEOUT)
 
 
-def in_cell(apic, icount, seconds):
+def in_cell(options, icount, seconds):
     """({load: latencies}, timer interrupts, {what the cell does: exits for each second})"""
-    files = {"linux/vmlinuz": guest_linux.kernel(KERNEL, "x86"),
-             "linux/initrd": guest_linux.initrd("x86", initramfs.programs("usr/bin/cyclictest")),
-             "cells/rt.cell": blobs.cell(CELL, cpus=CPUS, memory=[blobs.ram(size=192 << 20)])}
+    arch = options.get("arch", "x86")
+    files = {"linux/vmlinuz": guest_linux.kernel(KERNEL, arch),
+             "linux/initrd": guest_linux.initrd(arch, initramfs.programs(arch, "usr/bin/cyclictest")),
+             "cells/rt.cell": guest_linux.config(CELL, CPUS, arch, 192 << 20)}
     command = CYCLICTEST + ",".join(map(str, range(len(CPUS))))
-    with machine(f"cell-{apic}", "6.1", apic, icount, files) as m:
+    with machine("cell", "6.1", options, icount, files) as m:
         m.check("insmod /lib/modules/cloister.ko && hvctl enable /cells/qemu-root-large.cell", TIMEOUT)
-        m.check("hvctl cell linux /cells/rt.cell /linux/vmlinuz --initrd /linux/initrd --cmdline 'console=ttyS0 mitigations=off quiet'", TIMEOUT)
+        m.check(f"hvctl cell linux /cells/rt.cell /linux/vmlinuz --initrd /linux/initrd --cmdline '{guest_linux.PARAMETERS[arch]}'", TIMEOUT)
         shell = guest_linux.Shell(m, CELL)
         shell.run("mkdir -p /dev/shm", TIMEOUT)
-        timer = timer_interrupts(shell.run, seconds)
+        timer = timer_interrupts(arch, shell.run, seconds)
         counts = {}
         counts["nothing"], _ = during(m, lambda: m.check(f"sleep {seconds}", TIMEOUT), seconds)
         shell.run("(while :; do :; done) & (while :; do :; done) & sleep 2", TIMEOUT)
@@ -127,15 +144,14 @@ def exits_text(counts):
     return ", ".join(f"{reason} {count:.1f}" for reason, count in counts.items() if count >= 0.05) or "0"
 
 
-def text(table):
+def text(arch, table):
     """Lines for docs/benchmarks.md; table(head, rows) makes those of a table."""
     rows, latency, timers = [], [], []
     reasons = set()
-    for apic, icount, seconds in (("x2apic", False, 30), ("xapic", True, 10)):
-        title = f"{apic}{', -icount' if icount else ''}"
+    for title, options, icount, seconds in MACHINES[arch]:
         print(f"bench: PREEMPT_RT kernel, natively and in a cell ({title})", file=sys.stderr, flush=True)
-        alone, ticks = native(apic, icount, seconds)
-        cell, cell_ticks, counts = in_cell(apic, icount, seconds)
+        alone, ticks = native(options, icount, seconds)
+        cell, cell_ticks, counts = in_cell(options, icount, seconds)
         timers.append((title, *(" and ".join(f"{count:.0f}" for count in pair) for pair in (ticks, cell_ticks))))
         for what, cpus in counts.items():
             reasons |= {reason for cpu in cpus for reason in cpu}
@@ -145,7 +161,8 @@ def text(table):
             latency.append((title, load, " / ".join(f"{value:.0f}" for value in old),
                             f"{least:.0f} / {mean:.0f} / {most:.0f}",
                             " / ".join(f"{new / max(value, 1):.2f}" for new, value in zip((least, mean, most), old))))
-    lines = ["Exits per second of the cell's two CPUs:", ""]
+    lines = [ARM64_HEADING, ""] if arch == "arm64" else []
+    lines += ["Exits per second of the cell's two CPUs:", ""]
     lines += table(("machine", "the cell runs", "first CPU", "second CPU"), rows)
     lines += ["The reasons:", ""]
     lines += [f"- `{reason}`: {REASONS.get(reason, '**not explained**')}" for reason in sorted(reasons)] + [""]

@@ -45,7 +45,7 @@ def _section(kind, layout, entries):
     return _SECTION.pack(kind, layout.size, len(entries), 0) + body
 
 
-_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBI", FIRMWARE: "II", WATCHDOG: "II"}
+_LAYOUTS = {MEMORY: "QQQQ", PIO: "II", IRQCHIP: "QQQII", PCI: "HBBB3x", FIRMWARE: "II", WATCHDOG: "II"}
 
 
 def entries(blob, kind):
@@ -83,14 +83,14 @@ def append(blob, kind, new):
 
 def cell(name, cpus=(3,), memory=None, pio=(), irqchips=(), pci=(), flags=VUART, entry=0x10000, arch="x86", firmware=()):
     """A cell's config; by default like configs/*/qemu-hello.c. cpus: Linux' numbers; memory: tuples of
-    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins, first pin); pci: (domain, bus, devfn);
+    ram(), comm(); pio: (base, length); irqchips: (address, pins, more pins, first pin); pci: (domain, bus, devfn, pin);
     firmware: (function, count)."""
     memory = [ram(), comm()] if memory is None else memory
     body = _section(CPUS, "II", [(cpu, 0) for cpu in cpus])
     body += _section(MEMORY, "QQQQ", memory)
     body += _section(PIO, "II", pio)
     body += _section(IRQCHIP, "QQQII", irqchips)
-    body += _section(PCI, "HBBI", [(*device, 0) for device in pci])
+    body += _section(PCI, _LAYOUTS[PCI], pci)
     body += _section(FIRMWARE, "II", firmware)
     return _HEADER.pack(MAGIC, ABI_VERSION, ARCHS[arch], _HEADER.size, _HEADER.size + len(body), name.encode(),
                         flags, 0, 0, 0, entry) + body

@@ -4,8 +4,10 @@ CD; apart from that they are used as those in machine.py, but have no monitor an
 """
 
 import contextlib
+import gzip
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -15,14 +17,17 @@ import tty
 import cloister
 import guest_linux
 import initramfs
-from machine import BOOT_TIMEOUT, LINES, Machine, MachineDied, MachineError, initrd
+from machine import BOOT_TIMEOUT, LINES, QUICK_BOOT, Machine, MachineDied, MachineError, initrd
 
 PROGRAM = initramfs.BUILD / "bochs" / "bochs"
 FIRMWARE = initramfs.BUILD / "bochs" / "root" / "usr" / "share" / "bochs"
+# Bytes that the UARTs' receive buffer holds, and two less. What finds it full is lost: Linux may have interrupts off for
+# longer than they take, for example while it writes to its console.
+PIECE = 14
 # Other models lack EPT or unrestricted guests; an Intel CPU of Bochs is Intel's in every detail that Linux looks at.
 MODEL = "corei7_haswell_4770"
-# The first ones make the boot quicker. With four CPUs, MWAIT makes it slower.
-PARAMETERS = "mitigations=off cryptomgr.notests nokaslr idle=nomwait"
+# The first ones make the boot quicker. With four CPUs, MWAIT makes it slower. The last one is for _send().
+PARAMETERS = f"mitigations=off {QUICK_BOOT} nokaslr idle=nomwait commands_echo=echo"
 # What tests need that share a machine: memory and devices for /dev/mem, and a timer that Linux does not use.
 SHARED_PARAMETERS = "nopat iomem=relaxed hpet=disable"
 
@@ -128,6 +133,13 @@ class Bochs(Machine):
             self.close()
             raise
 
+    def _send(self, data, deadline):
+        """In pieces, each of which has come back before the next is sent."""
+        for start in range(0, len(data), PIECE):
+            piece = data[start:start + PIECE]
+            self._serial.sendall(piece)
+            self._read_until(re.escape(piece), deadline, "sending of a command")
+
     def wait_exit(self, timeout=30):
         """A reset by a triple fault, which Linux comes to when all else has failed, ends it; its status is 1 then and when it
         is switched off."""
@@ -171,7 +183,7 @@ class Shared:
         machine = self._machine
         machine.resume()
         if files:
-            machine.push("/tmp/files", initramfs.pack(files))
+            machine.push("/tmp/files", gzip.compress(initramfs.pack(files)))
             machine.check("cd / && gunzip -c /tmp/files | cpio -idu && rm /tmp/files")
         machine.check(f"cp /images/{image or 'usual'}/* /lib/firmware/cloister/")
         try:

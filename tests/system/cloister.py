@@ -159,9 +159,9 @@ class Snapshot:
 
     def __init__(self, machine, blocks=1):
         self.blocks = blocks
-        text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; cat /proc/iomem")
-        self.online, self.cpus, total, iomem = text.split("\n", 3)
-        self.features = sorted(machine.check("grep -iE '^(flags|features)' /proc/cpuinfo").splitlines())
+        text = machine.check("cat /sys/devices/system/cpu/online; nproc; grep MemTotal /proc/meminfo; "
+                             "grep -iE '^(flags|features)' /proc/cpuinfo | sort | md5sum; cat /proc/iomem")
+        self.online, self.cpus, total, self.features, iomem = text.split("\n", 4)
         self.mem_total = int(total.split()[1])
         self.ram = system_ram(iomem)
         self.others = other_resources(iomem)

@@ -140,14 +140,15 @@ def _group(item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """@pytest.mark.only("x86"): a test of what other architectures do not have is not run on their machines; "amd",
-    "intel": nor on those with another CPU or, which is the same, another emulator."""
+    "intel": nor on those with another CPU or, which is the same, another emulator; "xapic", "x2apic": nor on those where that
+    mode is not asked for."""
     def fits(item):
         mark = item.get_closest_marker("only")
         if not mark:
             return True
         options = item.callspec.params["machine"]
         arch = options.get("arch", "x86")
-        return not {arch, options.get("flavour", {"x86": "amd"}.get(arch))}.isdisjoint(mark.args)
+        return not {arch, options.get("flavour", {"x86": "amd"}.get(arch)), options.get("apic")}.isdisjoint(mark.args)
 
     config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
     # The tests of Intel's machine take longest: they come first.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A machine as gdb sees it: system registers of a CPU and physical memory, which QEMU's monitor does not show for
-arm64. The machine stands still meanwhile.
+"""A machine as gdb sees it: system registers of a CPU, which QEMU's monitor does not show for arm64, and physical
+memory. The machine stands still meanwhile.
 
     with Gdb(machine) as gdb:
         gdb.register(3, "SCTLR_EL2")
@@ -23,10 +23,7 @@ class Gdb:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(TIMEOUT)
         self._socket.connect(path)
-        self._ask("qSupported:xmlRegisters=aarch64")
-        self._ask("qXfer:features:read:target.xml:0,ffb")
-        self._numbers = {name: int(number) for name, number in
-                         re.findall(r'<reg name="(\w+)"[^>]*regnum="(\d+)"', self._description("system-registers.xml"))}
+        self._numbers = None
 
     def __enter__(self):
         return self
@@ -56,6 +53,11 @@ class Gdb:
                 return text
 
     def register(self, cpu, name):
+        if not self._numbers:
+            self._ask("qSupported:xmlRegisters=aarch64")
+            self._ask("qXfer:features:read:target.xml:0,ffb")
+            self._numbers = {found: int(number) for found, number in
+                             re.findall(r'<reg name="(\w+)"[^>]*regnum="(\d+)"', self._description("system-registers.xml"))}
         assert self._ask(f"Hg{cpu + 1:x}") == "OK"
         return int.from_bytes(bytes.fromhex(self._ask(f"p{self._numbers[name]:x}")), "little")
 
@@ -63,3 +65,8 @@ class Gdb:
         assert self._ask("Qqemu.PhyMemMode:1") == "OK"
         return b"".join(bytes.fromhex(self._ask(f"m{start:x},{min(PIECE, address + size - start):x}"))
                         for start in range(address, address + size, PIECE))
+
+    def write(self, address, data):
+        """To memory or a device's registers: one access if that has 4 bytes."""
+        assert self._ask("Qqemu.PhyMemMode:1") == "OK"
+        assert self._ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"

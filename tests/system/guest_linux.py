@@ -5,6 +5,7 @@ complains of, and the bare-metal cell beside it that must not miss a tick."""
 import contextlib
 import re
 
+import blobs
 import cloister
 import initramfs
 
@@ -38,6 +39,16 @@ LISTEN_TO_BUTTON = ("exec 3</dev/input/event0; { (set -- $(dd bs=24 count=1 <&3 
                     "[ \"$9 ${10} ${11}\" = \"1 116 1\" ] && poweroff -f) & }")
 
 BOOT = 180  # seconds
+
+# What a kernel is told whose messages nobody looks at, and where its cell's memory and entry are.
+PARAMETERS = {"x86": "console=ttyS0 mitigations=off quiet", "arm64": "quiet"}
+BASE = {"x86": 0, "arm64": 0x40000000}
+ENTRY = {"x86": 0x10000, "arm64": 0x40000000}
+
+
+def config(name, cpus, arch, size):
+    """A cell with so many bytes of memory, in one piece, and nothing else."""
+    return blobs.cell(name, cpus=cpus, memory=[blobs.ram(virt=BASE[arch], size=size)], entry=ENTRY[arch], arch=arch)
 
 
 def initrd(arch, files=None):
@@ -86,6 +97,19 @@ class Shell:
         self.type("poweroff -f")
         cloister.wait_state(self.machine, self.name, "shut down")
         self.machine.check(f"hvctl cell destroy {self.name}", 60)
+
+
+def ends_by_watchdog(machine, shell, module, seconds=5):
+    """As long as somebody kicks, for longer than its time, the cell goes on; then it fails."""
+    shell.run(f"modprobe {module} && exec 4>/dev/watchdog")
+    assert shell.run("cat /sys/class/watchdog/watchdog0/timeout") == f"{seconds}\n"
+    shell.run(f"for i in $(seq {3 * seconds}); do echo >&4; sleep 0.5; done")
+    assert cloister.state(machine, shell.name) == "running"
+    cloister.wait_state(machine, shell.name, "failed")
+    number = cloister.cells(machine)[shell.name]["id"]
+    said = f"cell '{shell.name}' ({number}): its watchdog was not kicked for {seconds}000 ms"
+    assert cloister.log_texts(machine, shell.name)[-1] == said
+    machine.check(f"hvctl cell destroy {shell.name}", 60)
 
 
 def complaints(text):

@@ -5,7 +5,6 @@ An archive is a dictionary {path in the guest: content}. Content is bytes, a pat
 copy, Link(target) or None for a directory. Parent directories come by themselves.
 """
 
-import gzip
 import hashlib
 import os
 import pathlib
@@ -22,7 +21,7 @@ HOST_ARCH = "arm64" if os.uname().machine == "aarch64" else "x86"
 
 # Modules of the kernel's package that tests may load with modprobe, dependencies included.
 MODULES = ("msr", "cpuid", "kvm_amd", "kvm_intel", "uio_pci_generic", "virtio_net", "virtio_blk", "nvme",
-           "button", "evdev", "gpio_keys", "wdat_wdt")
+           "button", "evdev", "gpio_keys", "wdat_wdt", "sp805_wdt")
 
 
 class Link(str):
@@ -52,7 +51,8 @@ def _entry(number, path, mode, data=b""):
 
 
 def pack(files):
-    """Returns a compressed cpio archive ("newc") of files; several can be concatenated."""
+    """Returns a cpio archive ("newc") of files; several can be concatenated. It is not compressed: a quarter to half of an emulated
+    machine's boot would be unpacking."""
     tree = {}
     for path, content in files.items():
         path = path.strip("/")
@@ -72,7 +72,7 @@ def pack(files):
             mode = 0o755 if os.access(content, os.X_OK) else 0o644
             out.append(_entry(number, path, stat.S_IFREG | mode, content.read_bytes()))
     out.append(_entry(0, "TRAILER!!!", 0))
-    return gzip.compress(b"".join(out), compresslevel=1, mtime=0)
+    return b"".join(out)
 
 
 def _cached(arch, name, files):
@@ -84,7 +84,7 @@ def _cached(arch, name, files):
             content = f"{content} {status.st_mode} {status.st_mtime_ns} {status.st_size}"
         key.update(f"{path} {content!r}\n".encode())
     directory = build(arch) / "initramfs"
-    archive = directory / f"{name}-{key.hexdigest()[:16]}.cpio.gz"
+    archive = directory / f"{name}-{key.hexdigest()[:16]}.cpio"
     if not archive.exists():
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.glob(f"{name}-*"):
@@ -96,15 +96,18 @@ def _cached(arch, name, files):
     return archive.read_bytes()
 
 
+def busybox(arch):
+    """The program."""
+    path = BUSYBOX if arch == HOST_ARCH else build(arch) / "sysroot" / "bin" / "busybox"
+    if not path.exists():
+        raise MissingFile(f"no {path}: run scripts/setup, scripts/fetch-kernel --arch {arch} 6.1")
+    return path
+
+
 def base(arch):
     """busybox and the guest's own scripts."""
-    if not BUSYBOX.exists():
-        raise MissingFile("no /bin/busybox: run scripts/setup")
-    busybox = BUSYBOX if arch == HOST_ARCH else build(arch) / "sysroot" / "bin" / "busybox"
-    if not busybox.exists():
-        raise MissingFile(f"no {busybox}: run scripts/fetch-kernel --arch {arch} 6.1")
     files = {name: None for name in ("proc", "sys", "dev", "tmp", "root", "etc", "sbin", "usr/sbin", "usr/bin")}
-    files["bin/busybox"] = busybox
+    files["bin/busybox"] = busybox(arch)
     applets = subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True)
     for applet in applets.stdout.split():
         if applet != "busybox":
@@ -148,19 +151,24 @@ def kernel_modules(flavour, arch):
     return _cached(arch, f"modules-{flavour}", files)
 
 
-def programs(*paths):
-    """Programs of scripts/fetch-programs, for x86, with the libraries and the loader that they are linked with."""
-    root = BUILD / "programs" / "root"
+# Directory of the libraries in Debian's packages, and the loader that programs name
+LIBRARIES = {"x86": ("x86_64-linux-gnu", "lib64/ld-linux-x86-64.so.2"), "arm64": ("aarch64-linux-gnu", "lib/ld-linux-aarch64.so.1")}
+
+
+def programs(arch, *paths):
+    """Programs of scripts/fetch-programs, with the libraries and the loader that they are linked with."""
+    root = build(arch) / "programs" / "root"
     if not (root.parent / "complete").exists():
-        raise MissingFile(f"no {root.parent}: run scripts/fetch-programs")
-    found = {path.name: path for directory in ("lib", "usr/lib") for path in (root / directory / "x86_64-linux-gnu").iterdir()}
-    files = {"lib64/ld-linux-x86-64.so.2": found["ld-linux-x86-64.so.2"]}
+        raise MissingFile(f"no {root.parent}: run scripts/fetch-programs --arch {arch}")
+    triplet, loader = LIBRARIES[arch]
+    found = {path.name: path for directory in ("lib", "usr/lib") for path in (root / directory / triplet).iterdir()}
+    files = {loader: found[loader.rpartition("/")[2]]}
     missing = [(path, root / path) for path in paths]
     while missing:
         place, path = missing.pop()
         files[place] = path
         text = subprocess.run(["readelf", "-d", path], stdout=subprocess.PIPE, text=True, check=True).stdout
-        needed = {f"lib/x86_64-linux-gnu/{name}": found[name] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", text)}
+        needed = {f"lib/{triplet}/{name}": found[name] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", text)}
         missing += [(place, path) for place, path in needed.items() if place not in files]
     return files
 

@@ -23,6 +23,8 @@ U_BOOT_TREE = pathlib.Path(__file__).parent / "guest" / "u-boot.dts"
 # What else is booted in a cell of these machines, and which of it as Image.gz.
 FURTHER = {("6.1", 3): ("6.1-rt", "6.12-normal"), ("6.12", 2): ("6.12-rt",)}
 COMPRESSED = "6.1-rt"
+# Those whose first cell comes to its end by its watchdog.
+WATCHED = (("6.1", 3), ("6.12", 2))
 
 
 def files(kernel, gic):
@@ -59,6 +61,7 @@ def prepared(request, boot):
     kernel, gic = request.param
     machine = boot(f"{kernel}-gicv{gic}", arch="arm64", kernel=kernel, gic=gic, files=files(kernel, gic))
     machine.gic = gic
+    machine.watched = request.param in WATCHED
     machine.knows_button = kernel.endswith("-normal")  # the others have no driver for it
     with guest_linux.beside_heartbeat(machine, ROOT, 1000) as machine.native:
         yield machine
@@ -135,6 +138,8 @@ def test_boots(prepared):
         assert "was stopped" not in machine.check("hvctl cell shutdown linux --timeout 60000", 90)
         assert cloister.state(machine, "linux") == "shut down"
         machine.check("hvctl cell destroy linux", 60)
+    elif machine.watched:
+        guest_linux.ends_by_watchdog(machine, shell, "sp805_wdt")
     else:
         shell.power_off()
 

@@ -123,6 +123,40 @@ def test_device_stops_when_it_changes_hands(enabled):
     assert config_word(enabled, 4) & 7 == 3
 
 
+@pytest.mark.only("amd")
+def test_messages(enabled):
+    """The function's messages interrupt the cell's CPU and nobody else; its base address can be sized and not moved. With the
+    cell they are over."""
+    address = edu_address(enabled)
+    registers = (address, address, 0x100000, blobs.READ | blobs.WRITE | blobs.IO)
+    enabled.push("/tmp/msi.cell", blobs.cell("msi", memory=[blobs.ram(), blobs.comm(), registers], pci=[(0, 0, DEVFN)]))
+    cloister.start(enabled, "msi", "msi", f"own={DEVFN} foreign=0", path="/tmp/msi.cell")
+    cloister.wait_output(enabled, "msi", "^msi: done")
+    assert enabled.check("hvctl console msi").replace("\r", "").split("\n") == [
+        f"msi: base address {address:#x}, size mask 0xfff00000, then {address:#x}",
+        "msi: enabled: 1",
+        "msi: 10 interrupts",
+        "msi: moved: 0",
+        "msi: foreign CPU: 0",
+        "msi: mode: 0",
+        "msi: 20 interrupts",
+        *(f"msi: enabled {how}: 0" for how in ("for foreign CPU", "for memory", "above 4 GiB", "as SMI", "as NMI", "as INIT",
+                                               "as exception")),
+        "msi: enabled: 1",
+        "msi: 30 interrupts",
+        "msi: done",
+        "",
+    ]
+    # The attempts, and nothing of what is allowed.
+    refused = [line for line in cloister.log_texts(enabled, "msi") if "PCI configuration write" in line]
+    assert len(refused) == 8, refused
+    enabled.check("hvctl cell destroy msi")
+    msi = config_word(enabled, 0x34) & 0xFC
+    assert config_word(enabled, msi + 2) & 1 == 0
+    assert config_word(enabled, 4) & 4 == 0
+    assert edu_address(enabled) == address
+
+
 @pytest.mark.only("amd", "arm64")
 def test_registers_below_a_page(enabled):
     """One 32-bit register of a device is the cell's; the next one in the same page is not."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Linux in several cells of an x86-64 machine, one ending while the other goes on, beside a bare-metal cell; a kernel that is
-restarted again and again; a test of the memory that a cell sees."""
+"""Linux in several cells, one ending while the other goes on, beside a bare-metal cell; a kernel that is restarted again and
+again; a test of the memory that a cell sees."""
 
 import re
 
@@ -10,11 +10,12 @@ import blobs
 import cloister
 import guest_linux
 import initramfs
+from machine import QUICK_BOOT
 
 ROOT = "/cells/qemu-root-large.cell"
 LINUX = "/linux/vmlinuz"
-PARAMETERS = "console=ttyS0 mitigations=off quiet cryptomgr.notests"
-SIZE = 160 << 20
+# What the pool has room for twice.
+SIZE = {"x86": 160 << 20, "arm64": 144 << 20}
 ON_REBOOT = 2
 RESTARTS = 20
 # As soon as there is a process
@@ -22,23 +23,36 @@ REBOOTS = b"""#!/bin/sh
 echo "up and down"
 exec reboot -f
 """
-pytestmark = pytest.mark.parametrize("machine", [pytest.param({
-    "kernel": "6.1", "apic": "x2apic", "cpus": 6, "memory": "3G", "files": {
-        LINUX[1:]: guest_linux.kernel("6.1", "x86"),
-        "linux/initrd": guest_linux.initrd("x86", initramfs.programs("usr/sbin/memtester")),
-        "linux/reboots": initramfs.pack({"bin/busybox": initramfs.BUSYBOX, "bin/sh": initramfs.Link("busybox"),
+MACHINES = {"x86": {"kernel": "6.1", "apic": "x2apic", "cpus": 6, "memory": "3G"}, "arm64": {"arch": "arm64", "kernel": "6.1", "cpus": 6}}
+
+
+def parameters(arch):
+    return f"{guest_linux.PARAMETERS[arch]} {QUICK_BOOT}"
+
+
+def files(arch):
+    loop = guest_linux.config("loop", [1, 2], arch, SIZE[arch])
+    for field, value in (("restart", ON_REBOOT), ("restart_limit", 255), ("restart_seconds", 1)):
+        loop = blobs.patch(loop, field, value)
+    return {
+        LINUX[1:]: guest_linux.kernel("6.1", arch),
+        "linux/initrd": guest_linux.initrd(arch, initramfs.programs(arch, "usr/sbin/memtester")),
+        "linux/reboots": initramfs.pack({"bin/busybox": initramfs.busybox(arch), "bin/sh": initramfs.Link("busybox"),
                                          "bin/reboot": initramfs.Link("busybox"), "init": REBOOTS}),
-        "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[5]),
-        **{f"cells/{name}.cell": blobs.cell(name, cpus=cpus, memory=[blobs.ram(size=SIZE)])
-           for name, cpus in (("left", [1, 2]), ("right", [3, 4]))},
-        "cells/loop.cell": blobs.patch(blobs.patch(blobs.patch(blobs.cell("loop", cpus=[1, 2], memory=[blobs.ram(size=SIZE)]),
-                                                               "restart", ON_REBOOT), "restart_limit", 255), "restart_seconds", 1),
-    }}, id="x86")], indirect=True)
+        "cells/heartbeat.cell": blobs.cell("heartbeat", cpus=[5], arch=arch),
+        "cells/left.cell": guest_linux.config("left", [1, 2], arch, SIZE[arch]),
+        "cells/right.cell": guest_linux.config("right", [3, 4], arch, SIZE[arch]),
+        "cells/loop.cell": loop,
+    }
+
+
+pytestmark = pytest.mark.parametrize("machine", [pytest.param(options | {"files": files(arch)}, id=arch)
+                                                 for arch, options in MACHINES.items()], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def host(machine):
-    with guest_linux.beside_heartbeat(machine, ROOT, 10000, blocks=4):
+    with guest_linux.beside_heartbeat(machine, ROOT, 10000, blocks=4 if machine.arch == "x86" else 1):
         yield machine
 
 
@@ -47,7 +61,7 @@ def online(machine):
 
 
 def start(machine, name, more=""):
-    machine.check(f"hvctl cell linux /cells/{name}.cell {LINUX} --initrd /linux/initrd --cmdline '{PARAMETERS} {more}'", 60)
+    machine.check(f"hvctl cell linux /cells/{name}.cell {LINUX} --initrd /linux/initrd --cmdline '{parameters(machine.arch)} {more}'", 60)
 
 
 def test_two_at_once(host):
@@ -79,7 +93,7 @@ def test_two_at_once(host):
 def test_reboots_and_reboots(host):
     used = cloister.status(host)["mem_used"]
     host.check("(hvctl cell linux --supervise --timeout=20000 /cells/loop.cell %s --initrd /linux/reboots --cmdline '%s'; echo exit $?) "
-               ">/tmp/out 2>&1 &" % (LINUX, PARAMETERS))
+               ">/tmp/out 2>&1 &" % (LINUX, parameters(host.arch)))
     # Looked at now and then: the emulator's host has other things to do.
     resets = "sleep 3; hvctl events | grep '\"name\":\"loop\"' | grep -c '\"event\":\"reset\"'"
     cloister.wait(host, "restarts", lambda: int(host.run(resets).output) >= RESTARTS, 600)

@@ -69,3 +69,29 @@ def test_scribble(enabled):
     cloister.wait_output(enabled, "heartbeat", "^heartbeat: 500 ticks")
     assert cloister.state(enabled, "heartbeat") == "running"
     assert cloister.state(enabled, "watched") in ("running", "failed")
+
+
+TSC, TSC_ADJUST = 0x10, 0x3B
+HOUR = 3600
+
+
+@pytest.mark.only("intel")
+def test_root_moves_its_clock(enabled):
+    """Root's kernel writes the time-stamp counter, far forward and back, and has the hypervisor look: a cell that kicks is
+    not ended, and one that has stopped is, in its time. (QEMU's CPUs ignore such writes.)"""
+    enabled.check("[ -e /proc/hostile ] || insmod /lib/modules/hostile.ko")
+    hour = HOUR * 1000 * int(cloister.status(enabled)["tsc_khz"])
+    run(enabled, "kicks=30 every_ms=100 then=hang")
+    cell = cloister.cells(enabled)["watched"]["id"]
+    # As long as it kicks: the first look may see a kick, or that there was none since the last one, and then the second.
+    attack = "".join(f"echo tsc {msr:#x} {by} {cell} >/proc/hostile; read moved </proc/hostile; echo {by} $moved; "
+                     for msr in (TSC, TSC_ADJUST) for by in (hour, -hour))
+    end = "hvctl console watched | grep -q 'watchdog: hang' || hvctl cell list | grep watched | grep -q failed"
+    said = enabled.check(f"until {end}; do {attack}done", 120).split()
+    moves = [(int(by), int(moved)) for by, moved in zip(said[::2], said[1::2])]
+    assert len(moves) >= 16
+    assert all(abs(moved - by) < hour // 100 for by, moved in moves), moves
+    assert cloister.state(enabled, "watched") == "running"
+    # Nobody kicks any more.
+    cloister.wait_state(enabled, "watched", "failed")
+    assert cloister.log_texts(enabled, "watched")[-1] == f"cell 'watched' ({cell}): {REASON}"
