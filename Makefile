@@ -53,6 +53,9 @@ export VERSION
 
 V :=
 SUBMAKE := $(MAKE) --no-print-directory $(if $(V),,-s)
+# As many at a time as there are CPUs, unless the caller has said how many. "+" before a command whose make is in a
+# variable lets it take part in that.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 # for what is built for ARCH
 ARCHMAKE = $(SUBMAKE) ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE) BUILD=$(BUILD)
 
@@ -63,7 +66,7 @@ all: $(SUBDIRS)
 
 $(SUBDIRS): $(AUTOCONF)
 	@echo "  MAKE    $@"
-	@$(ARCHMAKE) -C $@
+	+@$(ARCHMAKE) -C $@
 
 # Changes the file only if its content changes: SET may be different each time.
 $(AUTOCONF): FORCE
@@ -103,18 +106,18 @@ modules:
 	@ln -sfn $(CURDIR)/include $(DRIVER)/include
 	@ln -sf $(addprefix $(CURDIR)/,$(CHECK)) $(DRIVER)
 	@echo "  MAKE    driver ($(FLAVOUR))"
-	@$(KBUILD) -C $(KDIR) M=$(DRIVER) modules
+	+@$(KBUILD) -C $(KDIR) M=$(DRIVER) modules
 
 # QEMU plugin that counts instructions.
 icount:
-	@$(ARCHMAKE) -C scripts/icount BUILD=$(CURDIR)/build
+	+@$(ARCHMAKE) -C scripts/icount BUILD=$(CURDIR)/build
 
 # The test machines have no libraries.
 static-tools: $(if $(filter tools/hvctl,$(SUBDIRS)),static-hvctl)
 
 static-hvctl:
 	@echo "  MAKE    tools/hvctl (static)"
-	@$(ARCHMAKE) -C tools/hvctl STATIC=1
+	+@$(ARCHMAKE) -C tools/hvctl STATIC=1
 
 test-modules: $(if $(wildcard driver/Kbuild),$(KERNELS:%=test-module-%))
 
@@ -125,7 +128,7 @@ test-module-%:
 	@cp -rsf $(CURDIR)/tests/modules/. $(BUILD)/tests/modules/$*
 	@ln -sfn $(CURDIR)/include $(BUILD)/tests/modules/$*/include
 	@echo "  MAKE    tests/modules ($*)"
-	@$(KBUILD) -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
+	+@$(KBUILD) -C $(BUILD)/kernels/$*/kdir M=$(BUILD)/tests/modules/$* modules
 
 setup:
 	@scripts/setup
@@ -142,7 +145,7 @@ guests: kernels
 # In steps: nothing can be built before the setup.
 built: kernels
 	@for arch in $(ARCHS); do \
-		$(MAKE) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools icount || exit 1; \
+		$(MAKE) $(JOBS) --no-print-directory ARCH=$$arch all fault-inject test-modules static-tools icount || exit 1; \
 	done
 
 test: built guests fuzz-targets
@@ -162,7 +165,7 @@ fuzz: fuzz-targets
 
 fuzz-targets: setup
 	@echo "  MAKE    tests/fuzz"
-	@$(SUBMAKE) -C tests/fuzz BUILD=$(CURDIR)/build
+	+@$(SUBMAKE) $(JOBS) -C tests/fuzz BUILD=$(CURDIR)/build
 
 # CPU=intel: an x86 machine with a CPU of Intel's
 CPU :=

@@ -17,6 +17,7 @@ from guest_linux import Shell
 KERNELS = [("6.1", 3), ("6.12", 2), ("6.12", 3), ("6.1", 2), ("6.1-normal", 3)]
 CONFIG = "/cells/qemu-linux.cell"
 ROOT = "/cells/qemu-root-large.cell"
+PARAMETERS = guest_linux.PARAMETERS["arm64"]
 MIB = 1 << 20
 U_BOOT_TREE = pathlib.Path(__file__).parent / "guest" / "u-boot.dts"
 
@@ -47,7 +48,7 @@ def files(kernel, gic):
 
 
 def start(machine, options=""):
-    machine.check(f"hvctl cell linux {CONFIG} /root/vmlinuz -i /root/initrd -c quiet {options}", 60)
+    machine.check(f"hvctl cell linux {CONFIG} /root/vmlinuz -i /root/initrd -c '{PARAMETERS}' {options}", 60)
     return Shell(machine)
 
 
@@ -149,7 +150,7 @@ def test_further_kernels(prepared):
     """Those for all machines, and those with PREEMPT_RT."""
     machine = prepared
     for flavour in machine.check("ls /further").split():
-        command = f"hvctl cell linux {CONFIG} /further/{flavour} -i /root/initrd -c quiet"
+        command = f"hvctl cell linux {CONFIG} /further/{flavour} -i /root/initrd -c '{PARAMETERS}'"
         shell = guest_linux.boots(machine, command, flavour, machine.native)
         assert ("PREEMPT_RT" in shell.run("uname -v")) == flavour.endswith("-rt")
         shell.power_off()

@@ -10,7 +10,6 @@ import blobs
 import cloister
 import guest_linux
 import initramfs
-from machine import QUICK_BOOT
 
 ROOT = "/cells/qemu-root-large.cell"
 LINUX = "/linux/vmlinuz"
@@ -24,10 +23,6 @@ echo "up and down"
 exec reboot -f
 """
 MACHINES = {"x86": {"kernel": "6.1", "apic": "x2apic", "cpus": 6, "memory": "3G"}, "arm64": {"arch": "arm64", "kernel": "6.1", "cpus": 6}}
-
-
-def parameters(arch):
-    return f"{guest_linux.PARAMETERS[arch]} {QUICK_BOOT}"
 
 
 def files(arch):
@@ -61,7 +56,7 @@ def online(machine):
 
 
 def start(machine, name, more=""):
-    machine.check(f"hvctl cell linux /cells/{name}.cell {LINUX} --initrd /linux/initrd --cmdline '{parameters(machine.arch)} {more}'", 60)
+    machine.check(f"hvctl cell linux /cells/{name}.cell {LINUX} --initrd /linux/initrd --cmdline '{guest_linux.PARAMETERS[machine.arch]} {more}'", 60)
 
 
 def test_two_at_once(host):
@@ -93,7 +88,7 @@ def test_two_at_once(host):
 def test_reboots_and_reboots(host):
     used = cloister.status(host)["mem_used"]
     host.check("(hvctl cell linux --supervise --timeout=20000 /cells/loop.cell %s --initrd /linux/reboots --cmdline '%s'; echo exit $?) "
-               ">/tmp/out 2>&1 &" % (LINUX, parameters(host.arch)))
+               ">/tmp/out 2>&1 &" % (LINUX, guest_linux.PARAMETERS[host.arch]))
     # Looked at now and then: the emulator's host has other things to do.
     resets = "sleep 3; hvctl events | grep '\"name\":\"loop\"' | grep -c '\"event\":\"reset\"'"
     cloister.wait(host, "restarts", lambda: int(host.run(resets).output) >= RESTARTS, 600)
