@@ -105,7 +105,7 @@ def ends_by_watchdog(machine, shell, module, seconds=5):
     """As long as somebody kicks, for longer than its time, the cell goes on; then it fails."""
     shell.run(f"modprobe {module} && exec 4>/dev/watchdog")
     assert shell.run("cat /sys/class/watchdog/watchdog0/timeout") == f"{seconds}\n"
-    shell.run(f"for i in $(seq {3 * seconds}); do echo >&4; sleep 0.5; done")
+    shell.run(f"for i in $(seq {3 * seconds + 1}); do echo >&4; sleep 0.5; done")
     assert cloister.state(machine, shell.name) == "running"
     cloister.wait_state(machine, shell.name, "failed")
     number = cloister.cells(machine)[shell.name]["id"]

@@ -115,7 +115,7 @@ def test_two_cells(enabled):
     cloister.wait_output(machine, "smp", r"^smp: 2 CPUs counted to 2048 \(expected 2048\) in \d+ us\r$")
     controller = interrupt_controller(machine)
     cloister.wait_output(machine, "timer", rf"^timer: one interrupt every 10000 us, {controller}, \S+ mode\r$")
-    cloister.wait_output(machine, "timer", r"^timer: latency of 2\d\d interrupts\r\n  min \d+ ticks, \d+ ns\r$")
+    cloister.wait_output(machine, "timer", r"^timer: latency of 20[01] interrupts\r\n  min \d+ ticks, \d+ ns\r$")
 
     cells = cloister.cells(machine)
     assert list(cells) == ["qemu-root", "smp", "timer"]
